@@ -41,11 +41,26 @@ def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list
     """
     batch: list[JsonLine] = []
     for line in _read(stream, longest_bytes):
-        if line is not None and (line.text is None or line.text.strip()):
+        if line is not None and not line.is_blank:
             batch.append(line)
         if batch and (line is None or len(batch) == most):
             yield batch
             batch = []
+
+
+def lines_between(name: str, start: int, end: int, *, longest_bytes: int) -> Iterator[JsonLine]:
+    """Every line of a part of a file, which begins with the first byte of a line and ends behind one."""
+    with Path(name).open("rb") as stream:
+        stream.seek(start)
+        for line in _lines(_chunks_of(stream, end - start), longest_bytes):
+            if line is not None:
+                yield line
+
+
+def _chunks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while size > 0 and (chunk := stream.read(min(size, _CHUNK_BYTES))):
+        size -= len(chunk)
+        yield chunk
 
 
 def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:
