@@ -8,7 +8,7 @@ from typing import Any
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import Head
-from remit.core.ledger.merkle import TreeRoot
+from remit.core.ledger.merkle import HASH_BYTES, TreeRoot, leaf_hash
 from remit.core.values import Record
 
 
@@ -33,6 +33,21 @@ def head_leaf(name: str, head: Head) -> bytes:
 
 
 @dataclass(slots=True)
+class HeadRun:
+    """Heads of chains that follow each other in an export: the hashes of their leaves, and the names at both ends."""
+
+    first: bytes | None = None
+    last: bytes | None = None
+    hashes: bytearray = field(default_factory=bytearray)
+
+    def add(self, name: str, head: Head) -> None:
+        """Raises `InvalidInput` if `name` does not follow the name before it."""
+        self.last = _follow(self.last, name.encode())
+        self.first = self.last if self.first is None else self.first
+        self.hashes += leaf_hash(head_leaf(name, head))
+
+
+@dataclass(slots=True)
 class HeadFold:
     """Folds the heads of chains into a root as they come, in the order of their names' bytes."""
 
@@ -42,11 +57,17 @@ class HeadFold:
 
     def add(self, name: str, head: Head) -> None:
         """Raises `InvalidInput` if `name` does not follow the name before it."""
-        place = name.encode()
-        if self._last is not None and place <= self._last:
-            raise InvalidInput("action_intent_id", f"{name!r} does not come after {self._last.decode()!r}", "sort them")
-        self._last = place
+        self._last = _follow(self._last, name.encode())
         self._root.add(head_leaf(name, head))
+
+    def add_run(self, run: HeadRun) -> None:
+        """Raises `InvalidInput` if its names do not follow the name before them."""
+        if run.first is None:
+            return
+        _follow(self._last, run.first)
+        self._last = run.last
+        for start in range(0, len(run.hashes), HASH_BYTES):
+            self._root.add_hash(bytes(run.hashes[start : start + HASH_BYTES]))
 
     @property
     def intents(self) -> int:
@@ -60,3 +81,9 @@ class HeadFold:
         return Seal(
             entries=self.entries + tenant_head.sequence, intents=self.intents, root=self.root(), tenant_head=tenant_head
         ).wire()
+
+
+def _follow(last: bytes | None, name: bytes) -> bytes:
+    if last is not None and name <= last:
+        raise InvalidInput("action_intent_id", f"{name.decode()!r} does not come after {last.decode()!r}", "sort them")
+    return name

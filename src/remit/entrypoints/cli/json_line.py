@@ -17,6 +17,10 @@ class JsonLine:
     size: int
     text: bytes | None
 
+    @property
+    def is_blank(self) -> bool:
+        return self.text is not None and not self.text.strip()
+
     def value(self, *, most_parts: int | None = MOST_PARTS) -> Any:
         """The JSON in it, as `read_json` reads it. Raises `InvalidInput`."""
         if self.text is None:

@@ -19,10 +19,10 @@ from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import CASE, INTERNAL_OBJECT, KINDS, PRIVATE_VALUES, RESULT, SAMPLE, TIMED, due_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import count_changes, holder_of
+from remit.ports import cursor_of
 from remit.stores.bounds_parts import BOUNDS_PARTS
 from remit.stores.packing import RECORDS, packed
 from remit.stores.segments import Segment
-from remit.stores.units import cursor_of
 
 Row = tuple[Any, ...]
 

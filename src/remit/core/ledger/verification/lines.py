@@ -30,6 +30,12 @@ class SoundEntry(dict[str, Any]):
     __slots__ = ()
 
 
+class UnreadableLine(dict[str, Any]):
+    """The `problem` of a line of an export that holds no entry, with the way out; it stands where the entry would."""
+
+    __slots__ = ()
+
+
 _FIELDS = (*ENTRY_FIELDS, "v")
 _TEXT_OR_NONE = (str, type(None))
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -40,6 +46,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _SHAPES = frozenset(product(*_TYPES.values()))
 KNOWN_EVENTS = frozenset(get_args(EventType))
+_UNREADABLE = b"!"
+"""No JSON begins so."""
 # Sorted keys come in this order, and what stands behind the last of them holds nothing.
 _BEHIND_HASH = b',"previous_hash":'
 
@@ -83,13 +91,17 @@ def is_aware(at: str) -> bool:
 
 
 def read_line(line: bytes) -> Any:
-    """The JSON value in a line that `written_line` wrote; as a `SoundEntry` where it is one."""
+    """The value in a line that `written_line` wrote; as a `SoundEntry` where it is one."""
+    if line.startswith(_UNREADABLE):
+        return UnreadableLine(json.loads(line.removeprefix(_UNREADABLE)))
     sound = sound_entry(line.removesuffix(b"\n"))
     return json.loads(line) if sound is None else sound
 
 
 def written_line(value: Any) -> bytes:
-    """One line that reads as the same JSON value."""
+    """One line that `read_line` reads as the same value."""
+    if isinstance(value, UnreadableLine):
+        return _UNREADABLE + json.dumps(value).encode()
     try:
         quick = orjson.dumps(value)
         if orjson.loads(quick) == value:

@@ -9,7 +9,7 @@ from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
-from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware, is_of_intent
+from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, UnreadableLine, is_aware, is_of_intent
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
@@ -44,7 +44,7 @@ def verify(
     `report`, or to a new one.
     Never raises for what is wrong in the entries: that is a finding.
     """
-    verifier = _Verifier(report or Report(), counters, kept, private)
+    verifier = Verifier(report or Report(), counters, kept, private)
     verifier.foresee(own_chain)
     for entry in entries:
         verifier.add(entry)
@@ -54,9 +54,15 @@ def verify(
     return found
 
 
-class _Verifier:
+class Verifier:
+    """Takes entries one by one; what spans chains is checked when it is told to finish."""
+
     def __init__(
-        self, report: Report, counters: Counters | None, kept: Iterable[KeptHead], private: KeptPrivate
+        self,
+        report: Report,
+        counters: Counters | None = None,
+        kept: Iterable[KeptHead] = (),
+        private: KeptPrivate = nothing_kept,
     ) -> None:
         self.report, self._private = report, private
         self.windows = Windows(self.report.broken, counters)
@@ -157,9 +163,13 @@ class _Verifier:
                 if value is not None and value != entry[name] and (name != "account_id" or entry[name] is not None):
                     self.report.broken(7, f"{where}, entry {number}", f"its data speaks of {name} {value!r}")
 
-    def finish(self, *, must_be_sealed: bool) -> Report:
+    def end_chains(self) -> None:
+        """Nothing more is to be added."""
         if self._chain:
             self._close_chain()
+
+    def finish(self, *, must_be_sealed: bool) -> Report:
+        self.end_chains()
         self.kept.check_rest()
         self.windows.check()
         self._check_samples()
@@ -208,6 +218,8 @@ def _newer(entry: Mapping[str, Any]) -> str | None:
 
 def _malformed(entry: Any) -> str | None:
     """The problem that keeps this from being an entry at all, if anything."""
+    if isinstance(entry, UnreadableLine):
+        return str(entry["problem"])
     if not isinstance(entry, Mapping):
         return "it is not a JSON object"
     different = set(ENTRY_FIELDS) ^ (set(entry) - {"v"})

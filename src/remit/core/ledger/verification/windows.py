@@ -87,6 +87,15 @@ class Window:
         if movement.position == self.watched:
             self.used_at_watched = movement.used_after
 
+    def add_all(self, more: Window) -> None:
+        """The movements of a window of the same id in the part that follows."""
+        self.differs |= more.differs or (self.movements > 0 and self.span != more.span)
+        self.span = more.span
+        self.movements += more.movements
+        self.used += more.used
+        self._left += more._left
+        self._reached += more._reached
+
     @property
     def in_line(self) -> bool:
         """Do positions follow each other without gaps, and is each use that of all before it?"""
@@ -159,6 +168,14 @@ class Windows:
             live = self._watch.get(window_id, _UNUSED) if self._watch else _UNUSED
             window = self._windows[window_id] = Window(watched=live.position)
         window.add(movement)
+
+    def by_id(self) -> dict[str, Window]:
+        return self._windows
+
+    def add_all(self, windows: Mapping[str, Window]) -> None:
+        """Those of the part that follows."""
+        for window_id, window in windows.items():
+            self._windows.setdefault(window_id, Window()).add_all(window)
 
     def charge(self, charged: Charged) -> None:
         """Hold a charge against the bounds that it saw; where those are not known, that is another finding."""
