@@ -136,7 +136,7 @@ def _fail(group: Sequence[SingleProposal], error: Exception) -> None:
 
 
 def _own(error: Exception) -> Exception:
-    """The same for one thread to raise: what is raised keeps the frames that it came through."""
+    """An equal error for one thread to raise: what is raised keeps the frames that it came through."""
     own = type(error).__new__(type(error), *error.args)
     own.__dict__.update(error.__dict__)
     own.__cause__ = error

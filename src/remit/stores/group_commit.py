@@ -107,7 +107,7 @@ class _Lines:
         return call
 
     def put_back(self, calls: Sequence[PendingCall]) -> None:
-        """What was not begun comes first again, in its order."""
+        """Calls that were not begun come first again, in their order; those that were, behind all others."""
         self._is_mixed = False
         for call in reversed([call for call in calls if not call.begun]):
             if call.tenant_id in self._lines:
