@@ -69,8 +69,7 @@ class Grouping(Generic[C]):
         self._line, self._carry_out = line, carry_out
         self._mutex = threading.Lock()
         self._led = False
-        self._last = 1
-        """The number of calls in the last group."""
+        self._last_had_several = False
 
     def settle(self, call: C) -> None:
         """Return once it is settled, in this thread or in another."""
@@ -119,16 +118,14 @@ class Grouping(Generic[C]):
 
     def _let_come(self) -> None:
         """Let those of the last group come who have just been answered: groups of few cost more a call."""
-        if self._last == 1:
-            return
         came = 0
-        while came < len(self._line) < self._last:
+        while self._last_had_several and came < len(self._line):
             came = len(self._line)
             sleep(0)
 
     def _hand_over(self, calls: list[C]) -> None:
         with self._mutex:
-            self._last = len(calls)
+            self._last_had_several = len(calls) > 1
             # What took too long, or a leader that was interrupted, leaves some unsettled.
             self._line.put_back([call for call in calls if not call.settled])
             leader = self._next_leader()
