@@ -80,12 +80,14 @@ class CallFacts:
 
     def for_proposals(self, named: Iterable[object]) -> None:
         """Look up what these will need; what cannot be found out here, the write says."""
+        if not self._looks_up:
+            return
         with suppress(RemitError, ValueError):
             proposals = [each for each in named if isinstance(each, Proposal)]
             # One alone is told by its write; of several, none may be decided before another's facts are had.
             bounds = self._lookups.bounds({each.tenant_id for each in proposals}, read=len(proposals) > 1)
             asking = [each for each in proposals if each.tenant_id in bounds and _asks(bounds[each.tenant_id], each)]
-            if self._looks_up and asking:
+            if asking:
                 self.look_up(self._undecided(asking, bounds))
 
     def for_requests(self, names: Sequence[IntentName]) -> None:
