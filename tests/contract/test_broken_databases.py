@@ -251,7 +251,7 @@ def test_a_full_disk_is_try_later_and_then_it_goes_on(open_store):
     driver = writer_of(there)
     (pages,) = driver.execute("PRAGMA page_count").fetchone()
     driver.execute(f"PRAGMA max_page_count = {pages}")
-    bulk = [putting(make_object(f"o-{number}", text="x" * 4000)) for number in range(200)]
+    bulk = [putting(make_object(f"o-{number}", text="x" * 4000)) for number in range(2000)]
 
     with pytest.raises(TryLater, match="full"):
         there.transact([counting(), *bulk])

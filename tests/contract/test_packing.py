@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from base64 import b64encode
 from importlib import resources
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from remit.core.errors import RemitError
 from remit.core.records import case_key
 from remit.ports import UnitOfWork, Writes
-from remit.stores.packing import LINES, LINES_BEFORE, PLAIN, RECORDS, packed, unpacked
+from remit.stores.packing import LINES, LINES_BEFORE, PLAIN, RECORDS, RESULTS, packed, packed_result, unpacked
 from remit.stores.units import parse_record
 from remit.testing.samples import TENANT, make_case
 
@@ -35,6 +36,37 @@ def test_what_was_packed_by_any_of_them_is_read(number):
 
 def test_what_was_never_packed_is_read_too():
     assert unpacked(bytes([PLAIN]) + PLAIN_TEXT) == PLAIN_TEXT
+
+
+WORDS = b64encode(b'{"said":"\n"}')
+
+
+@pytest.mark.parametrize(
+    ("content", "way"),
+    [
+        (WORDS, RESULTS),
+        (b64encode(bytes(range(256))), RESULTS),
+        (b64encode(b'","content":"x\n'), RESULTS),
+        (b"", RECORDS),
+        (b"eyJ", RECORDS),
+        (b"e\\u0079J9", RECORDS),
+        (WORDS.rstrip(b"=") + b"==", RECORDS),
+        (WORDS + b'","unknown":{"content":"' + WORDS, RECORDS),
+    ],
+)
+def test_the_content_of_a_result_is_packed_as_it_is_and_read_as_it_was_written(content, way):
+    record = b'{"account_id":"a","content":"%b","of":"content"}' % content
+
+    packed_ = packed_result(record)
+
+    assert packed_[0] == way and unpacked(packed_) == record
+
+
+def test_the_content_of_a_result_is_packed_in_less_than_its_base64():
+    content = hashlib.sha256(b"an id").hexdigest().encode()
+    record = b'{"account_id":"a","content":"%b"}' % b64encode(content)
+
+    assert len(packed_result(record)) < len(packed(record, RECORDS))
 
 
 @pytest.mark.parametrize(("bytes_", "said"), [(b"\x09..", "way 9"), (b"", "way None"), (b"\x02not zstd", "damaged")])

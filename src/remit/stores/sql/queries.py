@@ -281,7 +281,8 @@ def recent(event_types: Sequence[str], kinds: int, **wanted: Any) -> tuple[str, 
     if not COMMON.intersection(event_types):
         return _rare(list(event_types), wanted)
     where, given = _where(wanted, **_OF_SEGMENTS)
-    order = "ORDER BY at_us DESC, entry_id DESC LIMIT :limit"
+    # Those of one moment are put in order by whoever reads all of it.
+    order = "ORDER BY at_us DESC LIMIT :limit"
     return f"SELECT body FROM {SEGMENTS} WHERE {where} AND kinds & :kinds <> 0 {order}", given | {"kinds": kinds}
 
 

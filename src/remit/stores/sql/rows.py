@@ -21,7 +21,7 @@ from remit.core.values import Stored
 from remit.core.waiting_counts import count_changes, holder_of
 from remit.ports import cursor_of
 from remit.stores.bounds_parts import BOUNDS_PARTS
-from remit.stores.packing import RECORDS, packed
+from remit.stores.packing import RECORDS, packed, packed_result
 from remit.stores.segments import Segment
 
 Row = tuple[Any, ...]
@@ -91,8 +91,10 @@ def record_row(kind: str, tenant_id: str, id: str, record: Stored) -> Row:
     return body, tenant_id, id
 
 
-def packed_rows(rows: Iterable[Row]) -> list[Row]:
+def packed_rows(table: str, rows: Iterable[Row]) -> list[Row]:
     """Rows of a table among `PACKED`, whose bodies come first, for a database that takes bytes in a column of text."""
+    if table == RESULT.name:
+        return [(packed_result(row[0].encode()), *row[1:]) for row in rows]
     return [(packed(row[0].encode(), RECORDS), *row[1:]) for row in rows]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     # For annotations alone: a start that has nothing to do loads no SQLAlchemy either.
     import sqlalchemy
 
-HEAD = "2016"
+HEAD = "2017"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
