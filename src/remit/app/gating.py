@@ -12,6 +12,7 @@ from remit.app.execution import Execution
 from remit.app.own import OwnIntents
 from remit.app.part import Part
 from remit.app.reading import Reading
+from remit.app.single_proposals import BATCH, SingleProposal, SingleProposals
 from remit.core.edit import same_proposal
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.proposer import Proposer
@@ -35,8 +36,6 @@ from remit.ports import CheckedPublisher, SendingPublisher, UnitOfWork, answer_o
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _UnitOf = Callable[[Proposal, CallFacts, datetime], UnitOfWork[Submitted]]
-BATCH = 100
-"""The number of intents of one call that share a transaction, at most; where another tenant waits for it, fewer do."""
 
 
 class Gating(Part):
@@ -61,6 +60,7 @@ class Gating(Part):
         self._checked_sender = sender if publishing and isinstance(sender, CheckedPublisher) else None
         self.policies_ahead = PoliciesAhead()
         self._lookups = execution.lookups
+        self._single_proposals = SingleProposals(partial(propose.named, self.context), self._decided_at_once)
 
     @overload
     def propose(self, proposals: Mapping[str, Any] | Proposal) -> ActionIntentV1: ...
@@ -84,7 +84,7 @@ class Gating(Part):
     def submit(self, proposals: Any) -> Any:
         """Propose and gate, one or many, answered as `propose` does: with the gate's word on each."""
         if isinstance(proposals, Mapping | Proposal):
-            return answer_of(self.submit([proposals]))
+            return self._submit_one(proposals)
         facts = CallFacts(self._lookups)
         return [answer for batch in _batches(proposals) for answer in self._submit(batch, facts)]
 
@@ -104,28 +104,54 @@ class Gating(Part):
         """Does this process know that deciding such an action, or some action, waits for others? Asks nobody."""
         return self._lookups.known_to_ask(tenant_id, action_type)
 
+    def _submit_one(self, data: Mapping[str, Any] | Proposal) -> GateAnswer:
+        """One proposal: with those that other threads make at the time, where it waits for nobody."""
+        self._check_way_out()
+        began_ns, asked = self._hooks.begin(), SingleProposal(data)
+        if self.context.store.one_at_a_time and not self.looks_up_facts(asked.tenant_id, asked.action_type):
+            self._single_proposals.settle(asked)
+        both = asked.answer
+        if both is None:
+            (both,) = self._decided(self._named([asked.data]), self._propose_and_gate, CallFacts(self._lookups))
+        self._tell(began_ns, [both])
+        return answer_of([both])[1]
+
+    def _decided_at_once(self, named: Sequence[Proposal | RemitError]) -> list[Submitted | RemitError]:
+        return self._decided(named, self._propose_and_gate, CallFacts(self._lookups, looks_up=False))
+
     def _submit(self, proposals: Sequence[Any], facts: CallFacts) -> list[GateAnswer | RemitError]:
         both = self._submitted(proposals, self._propose_and_gate, facts)
         return [each[1] if isinstance(each, tuple) else each for each in both]
 
     def _submitted(self, proposals: Sequence[Any], unit_of: _UnitOf, facts: CallFacts) -> list[Submitted | RemitError]:
-        # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
         self._check_way_out()
         began_ns = self._hooks.begin()
-        named = [propose.named(self.context, data) for data in proposals]
+        both = self._decided(self._named(proposals), unit_of, facts)
+        self._tell(began_ns, both)
+        return both
+
+    def _named(self, proposals: Sequence[Any]) -> list[Proposal | RemitError]:
+        return [propose.named(self.context, data) for data in proposals]
+
+    def _decided(
+        self, named: Sequence[Proposal | RemitError], unit_of: _UnitOf, facts: CallFacts
+    ) -> list[Submitted | RemitError]:
+        # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
         facts.for_proposals(named)
         # Of after the lookups: what expired meanwhile has expired.
         now = self.clock.now()
         self.policies_ahead.proposals(self.context, named, facts, now)
 
         def let_in(ready: Sequence[Proposal]) -> list[Submitted | RemitError]:
-            return self._let_in(ready, lambda each: unit_of(each, facts, now), facts.transact, now)
+            return self._let_in(ready, [unit_of(each, facts, now) for each in ready], facts.transact, now)
 
-        both = in_order(named, RemitError, let_in)
+        return in_order(named, RemitError, let_in)
+
+    def _tell(self, began_ns: int, both: Sequence[Submitted | RemitError]) -> None:
+        """Publish what was approved, and tell the hooks."""
         self._hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
         answers = [each[1] if isinstance(each, tuple) else each for each in both]
         self._gated(began_ns, [request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
-        return both
 
     @overload
     def submit_and_begin(
@@ -173,7 +199,7 @@ class Gating(Part):
     def _let_in(
         self,
         proposals: Sequence[Proposal],
-        unit_of: Callable[[Proposal], UnitOfWork[T]],
+        units: Sequence[UnitOfWork[T]],
         transact: Callable[[Sequence[UnitOfWork[T]]], list[T | RemitError]],
         now: datetime,
     ) -> list[T | RemitError]:
@@ -181,9 +207,7 @@ class Gating(Part):
         refusals = self._queue_limit.take(self.context.store, proposals, now)
         waits = [True] * len(proposals)
         try:
-            answers = transact(
-                [unless_full(unit_of(each), full) for each, full in zip(proposals, refusals, strict=True)]
-            )
+            answers = transact([unless_full(unit, full) for unit, full in zip(units, refusals, strict=True)])
             waits = [_may_wait(answer) for answer in answers]
             return answers
         finally:
@@ -191,18 +215,16 @@ class Gating(Part):
 
     def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
         began_ns, now = self._hooks.begin(), self.clock.now()
-        named = [propose.named(self.context, data) for data in proposals]
+        named = self._named(proposals)
         self.policies_ahead.proposals(self.context, named, None, now)
 
         def let_in(ready: Sequence[Proposal]) -> list[ActionIntentV1 | RemitError]:
-            return self._let_in(ready, lambda each: self._propose_unit(each, now), self.context.store.transact, now)
+            units = [propose.ProposeIntent(self.context, each, now).unit() for each in ready]
+            return self._let_in(ready, units, self.context.store.transact, now)
 
         answers = in_order(named, RemitError, let_in)
         self._hooks.proposed(began_ns, answers)
         return answers
-
-    def _propose_unit(self, proposal: Proposal, now: datetime) -> UnitOfWork[ActionIntentV1]:
-        return propose.ProposeIntent(self.context, proposal, now).unit()
 
     @overload
     def gate(self, requests: GateRequest) -> GateAnswer: ...

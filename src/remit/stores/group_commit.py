@@ -1,9 +1,5 @@
 """
-Group commit without a thread of its own: whoever comes first carries out everybody's work.
-
-A caller that finds nobody at work leads: it takes what is waiting (its own turn first), carries it
-out in one transaction, wakes the others with their answers, and names the next leader among those who
-came in the meantime. A caller who is alone pays for no hand-over.
+Group commit: calls that several threads make at a time share one transaction (`remit.grouping`).
 
 Calls wait in one line a tenant, and the lines take turns: however much one tenant sends, another one's call is in the
 next transaction. While another tenant's waits, a long call is carried out in several transactions.
@@ -11,13 +7,13 @@ next transaction. While another tenant's waits, a long call is carried out in se
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from remit.core.errors import RemitError
+from remit.grouping import GroupedCall, Grouping
 from remit.ports import UnitOfWork, as_answer
 
 MOST_UNITS = 500
@@ -30,23 +26,20 @@ Find = Callable[[Any], Sequence[UnitOfWork[Any]]]
 """Given the open transaction, whatever the store calls that, answers the units to carry out in it."""
 
 
-class PendingCall:
+class PendingCall(GroupedCall):
     """One call that waits for its answers."""
 
-    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "pressed", "settled", "tenant_id", "units")
+    __slots__ = ("_answers", "_error", "find", "pressed", "tenant_id", "units")
 
     def __init__(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> None:
         """With `find`, the units are found when the transaction has begun, each time that it begins."""
+        super().__init__()
         self.units, self.find = units, find
         self.tenant_id = units[0].reads[0].tenant_id if units and units[0].reads else ""
-        self.settled = False
-        self.leads = False
         self.pressed: Callable[[], bool] = lambda: False
         """Does another tenant's call wait for the transaction that carries this one out to end?"""
         self._answers: list[Any] = []
         self._error: BaseException | None = None
-        self._wake = threading.Lock()
-        self._wake.acquire()
 
     @property
     def begun(self) -> bool:
@@ -72,12 +65,6 @@ class PendingCall:
             raise self._error
         return self._answers
 
-    def wait(self) -> None:
-        self._wake.acquire()
-
-    def wake(self) -> None:
-        self._wake.release()
-
 
 class _Lines:
     """Calls that wait: one line a tenant, and the lines in turns."""
@@ -85,12 +72,13 @@ class _Lines:
     def __init__(self) -> None:
         self._lines: dict[str, deque[PendingCall]] = {}
         self._turns: deque[str] = deque()
+        self._is_mixed = False
+        """Does the group that is carried out have calls of several tenants?"""
 
-    def __bool__(self) -> bool:
-        return bool(self._turns)
+    def __len__(self) -> int:
+        return sum(map(len, tuple(self._lines.values())))
 
     def first(self) -> PendingCall:
-        """The one whose turn it is."""
         return self._lines[self._turns[0]][0]
 
     def add(self, call: PendingCall) -> None:
@@ -99,7 +87,16 @@ class _Lines:
             self._turns.append(call.tenant_id)
         self._lines[call.tenant_id].append(call)
 
-    def take(self) -> PendingCall:
+    def take(self) -> list[PendingCall]:
+        calls = [self._next()]
+        units = len(calls[0].units)
+        while self._turns and units + len(self.first().units) <= MOST_UNITS:
+            calls.append(self._next())
+            units += len(calls[-1].units)
+        self._is_mixed = any(call.tenant_id != calls[0].tenant_id for call in calls)
+        return calls
+
+    def _next(self) -> PendingCall:
         """The one whose turn it is; its tenant's next one comes after those of all others."""
         tenant_id = self._turns.popleft()
         call = self._lines[tenant_id].popleft()
@@ -110,14 +107,18 @@ class _Lines:
         return call
 
     def put_back(self, calls: Sequence[PendingCall]) -> None:
-        """Taken and not carried out: they come first again, in their order."""
-        for call in reversed(calls):
+        """Calls that were not begun come first again, in their order; those that were, behind all others."""
+        self._is_mixed = False
+        for call in reversed([call for call in calls if not call.begun]):
             if call.tenant_id in self._lines:
                 self._turns.remove(call.tenant_id)
             self._turns.appendleft(call.tenant_id)
             self._lines.setdefault(call.tenant_id, deque()).appendleft(call)
+        for call in calls:
+            if call.begun:
+                self._put_behind(call)
 
-    def put_behind(self, call: PendingCall) -> None:
+    def _put_behind(self, call: PendingCall) -> None:
         """Begun and not done: the first of its tenant's line, which comes after all others."""
         if call.tenant_id in self._lines:
             self._turns.remove(call.tenant_id)
@@ -125,7 +126,9 @@ class _Lines:
         self._lines.setdefault(call.tenant_id, deque()).appendleft(call)
 
     def others_than(self, tenant_id: str) -> bool:
-        return len(self._lines) > (tenant_id in self._lines)
+        """Is another tenant's call in the group that is carried out, or waiting for it to end?"""
+        # Asked between any two units: without the lock, which at most tells it one unit late.
+        return self._is_mixed or len(self._lines) > (tenant_id in self._lines)
 
     def remove(self, call: PendingCall) -> None:
         line = self._lines.get(call.tenant_id, deque())
@@ -143,81 +146,12 @@ class GroupCommit:
     """
 
     def __init__(self, carry_out: Callable[[list[PendingCall]], None]) -> None:
-        self._carry_out = carry_out
-        self._mutex = threading.Lock()
-        self._waiting = _Lines()
-        self._is_mixed = False
-        """Does the group that is carried out have calls of several tenants?"""
-        self._led = False
+        self._lines = _Lines()
+        self._groups: Grouping[PendingCall] = Grouping(self._lines, carry_out)
 
     def submit(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> list[Any]:
         """The answers. Raises what this caller's own call failed with."""
         call = PendingCall(units, find)
-        call.pressed = partial(self._others_wait, call.tenant_id)
-        with self._mutex:
-            self._waiting.add(call)
-            leads, self._led = not self._led, True
-        if leads:
-            self._lead()
-        while not call.settled:
-            self._wait(call)
-            if call.leads:
-                self._lead()
+        call.pressed = partial(self._lines.others_than, call.tenant_id)
+        self._groups.settle(call)
         return call.result()
-
-    def _wait(self, call: PendingCall) -> None:
-        try:
-            call.wait()
-        except BaseException:
-            # Interrupted: nobody may wait for a leader who has left.
-            with self._mutex:
-                self._waiting.remove(call)
-                if call.leads:
-                    self._name_leader()
-            raise
-
-    def _lead(self) -> None:
-        calls = self._take()
-        try:
-            self._carry_out(calls)
-        except BaseException:
-            # It leaves, and takes its own call along.
-            self._hand_over(calls[1:])
-            raise
-        self._hand_over(calls)
-
-    def _take(self) -> list[PendingCall]:
-        """At least one turn; the leader's own is the first."""
-        with self._mutex:
-            calls = [self._waiting.take()]
-            units = len(calls[0].units)
-            while self._waiting and units + len(self._waiting.first().units) <= MOST_UNITS:
-                calls.append(self._waiting.take())
-                units += len(calls[-1].units)
-            calls[0].leads = False
-            self._is_mixed = any(call.tenant_id != calls[0].tenant_id for call in calls)
-        return calls
-
-    def _others_wait(self, tenant_id: str) -> bool:
-        # Asked between any two units: without the lock, which at most tells it one unit late.
-        return self._is_mixed or self._waiting.others_than(tenant_id)
-
-    def _hand_over(self, calls: list[PendingCall]) -> None:
-        with self._mutex:
-            self._is_mixed = False
-            # What took too long, or a leader that was interrupted, leaves some unsettled.
-            left = [call for call in calls if not call.settled]
-            self._waiting.put_back([call for call in left if not call.begun])
-            for call in left:
-                if call.begun:
-                    self._waiting.put_behind(call)
-            self._name_leader()
-        for call in calls:
-            if call.settled:
-                call.wake()
-
-    def _name_leader(self) -> None:
-        self._led = bool(self._waiting)
-        if self._led:
-            self._waiting.first().leads = True
-            self._waiting.first().wake()

@@ -427,8 +427,8 @@ def verified(lines: list[Line]) -> Report:
 def verified_in_parts(lines: list[Line], shortest: int) -> Report | None:
     """The report that parts of at least so many lines come to, each read by itself and sent from its reader."""
     entries = [as_read(line) for line in lines]
-    reader, before = PartReader(entries), 0
-    told = list[Part]()
+    reader = PartReader(entries)
+    told, before = list[Part](), 0
     for part in parts_of(entries, shortest):
         told.append(pickle.loads(pickle.dumps(reader.read(part, entries_before=before))))
         before += len(part)

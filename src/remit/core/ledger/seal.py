@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from remit.core.canonical import canonical
+from remit.core.canonical import canonical, canonical_plain
 from remit.core.errors import InvalidInput
+from remit.core.intent import LARGEST_INTEGER
 from remit.core.ledger.entries import Head
 from remit.core.ledger.merkle import HASH_BYTES, TreeRoot, leaf_hash
 from remit.core.values import Record
@@ -29,7 +30,8 @@ class Seal(Record, frozen=True):
 
 def head_leaf(name: str, head: Head) -> bytes:
     """One leaf of a seal's tree: the canonical JSON of a chain's name, its last sequence and that entry's hash."""
-    return canonical({"action_intent_id": name, "hash": head.hash, "sequence": head.sequence})
+    leaf = {"action_intent_id": name, "hash": head.hash, "sequence": head.sequence}
+    return canonical_plain(leaf) if head.sequence <= LARGEST_INTEGER else canonical(leaf)
 
 
 @dataclass(slots=True)

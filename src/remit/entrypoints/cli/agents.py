@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from remit.app.answers import WAIT_S
-from remit.app.gating import BATCH
+from remit.app.single_proposals import BATCH
 from remit.core import rendering
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from remit.app.gating import BATCH
+from remit.app.single_proposals import BATCH
 from remit.app.upkeep import Reconciled
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output

@@ -10,27 +10,23 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from remit.core.errors import TryLater
 from remit.core.ledger.verification import (
     Part,
     PartReader,
     Report,
-    UnreadableLine,
     is_of_intent,
-    may_be_own,
     may_begin_part,
     sound_entry,
     verify_parts,
 )
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.export_line import LONGEST_ENTRY_BYTES, entry_of
-from remit.entrypoints.cli.json_line import JsonLine
 from remit.entrypoints.cli.lines import lines_between
 
 SHARED_FROM_BYTES = 64 * 1024 * 1024
@@ -39,17 +35,10 @@ PART_BYTES = 16 * 1024 * 1024
 """About how long a part is: short enough that nobody waits long for the last one."""
 MOST_PROCESSES = 4
 
+_CHUNK_BYTES = 256 * 1024
+
 Place = tuple[int, int]
 """From which byte of the file on, and how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines of a part: how many are not blank, how many there are, and where the tenant's own chain stands."""
-
-    count: int
-    every: int
-    own: list[Place]
 
 
 def processes_for(file_bytes: int) -> int:
@@ -63,28 +52,32 @@ def verified_by_several(name: str, processes: int, part_bytes: int) -> Report | 
 
     Raises `TryLater` if a process ended before it had read its part: then nothing is known of the file.
     """
-    places = _parts(name, part_bytes)
-    pool = _pool(processes) if len(places) > 1 else None
+    own, places = _taken_apart(name, part_bytes)
+    pool = _pool(processes) if own and len(places) > 1 else None
     if pool is None:
         return None
-    with pool, output.progress("reading", sum(size for _, size in places)) as advance:
-
-        def parts() -> Iterator[Part]:
-            told = pool.map(_read, *zip(*tasks, strict=True))
-            for (_, size), part in zip(places, told, strict=True):
-                yield part
-                advance(size)
-
+    with output.progress("reading", sum(size for _, size in places)) as advance:
         try:
-            lines = list(pool.map(_look_through, [name] * len(places), places))
-            own = tuple(place for each in lines for place in each.own)
-            tasks = [(name, place, before, own) for place, before in zip(places, _counts_before(lines), strict=True)]
-            return verify_parts(parts(), own_chain=_entries_at(name, own))
+            return verify_parts(_parts(pool, name, own, places, advance), own_chain=_entries_at(name, own))
         except BrokenProcessPool:
             problem = f"a process that read a part of {name} was ended before it was through, so nothing is known of it"
             raise TryLater(problem) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _parts(
+    pool: ProcessPoolExecutor, name: str, own: tuple[Place, ...], places: Sequence[Place], advance: output.Advance
+) -> Iterator[Part]:
+    read = partial(_read, name, own)
+    lines = entries = 0
+    for place, told in zip(places, pool.map(read, places), strict=True):
+        if told.part.strays and lines:
+            # Its findings name lines of the file by their numbers, which were not known yet.
+            told = pool.submit(read, place, lines, entries).result()
+        yield told.part
+        lines, entries = lines + told.lines, entries + told.part.report.entries
+        advance(place[1])
 
 
 def _pool(processes: int) -> ProcessPoolExecutor | None:
@@ -96,22 +89,20 @@ def _pool(processes: int) -> ProcessPoolExecutor | None:
         return None
 
 
-def _counts_before(lines: Sequence[Lines]) -> Iterator[Lines]:
-    count = every = 0
-    for each in lines:
-        yield Lines(count, every, [])
-        count, every = count + each.count, every + each.every
+def _taken_apart(name: str, part_bytes: int) -> tuple[tuple[Place, ...], list[Place]]:
+    """
+    The entries of the tenant's own chain at its end, and the parts: cut where a chain ends and an intent's begins.
 
-
-def _parts(name: str, part_bytes: int) -> list[Place]:
-    """The file cut where a chain ends and an intent's begins; one part where that is not plain."""
+    A file in which neither is plain to see is one part.
+    """
     with Path(name).open("rb") as stream:
         total = os.fstat(stream.fileno()).st_size
         starts = [0]
         if _sound(stream.readline(LONGEST_ENTRY_BYTES)) is not None:
             while (start := _next_start(stream, starts[-1] + part_bytes)) is not None:
                 starts.append(start)
-    return [(start, end - start) for start, end in zip(starts, [*starts[1:], total], strict=True)]
+        places = [(start, end - start) for start, end in zip(starts, [*starts[1:], total], strict=True)]
+        return tuple(reversed([*_own_from_the_end(stream, total)])), places
 
 
 def _next_start(stream: BinaryIO, place: int) -> int | None:
@@ -129,35 +120,54 @@ def _next_start(stream: BinaryIO, place: int) -> int | None:
         before = entry
 
 
+def _own_from_the_end(stream: BinaryIO, end: int) -> Iterator[Place]:
+    """The last first."""
+    for start, line in _lines_from_the_end(stream, end):
+        entry = _sound(line)
+        if entry is None or is_of_intent(entry):
+            return
+        yield start, len(line)
+
+
+def _lines_from_the_end(stream: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
+    """Each with its first byte's place; nothing more where one is longer than any entry may be."""
+    held = b""
+    while end > 0 and len(held) <= LONGEST_ENTRY_BYTES:
+        start = max(end - _CHUNK_BYTES, 0)
+        stream.seek(start)
+        held, end = stream.read(end - start) + held, start
+        # What ends the line before it ends with the line's first byte.
+        while (before := held.rfind(b"\n", 0, -1)) >= 0:
+            yield start + before + 1, held[before + 1 :]
+            held = held[: before + 1]
+    if held and not end:
+        yield 0, held
+
+
 def _sound(line: bytes) -> Any:
     return sound_entry(line.removesuffix(b"\n")) if line.endswith(b"\n") else None
 
 
-def _look_through(name: str, place: Place) -> Lines:
-    """The lines of a part, counted in a process of its own."""
-    count, every, own, start = 0, 0, list[Place](), place[0]
-    for line in _lines(name, place):
-        count, every = count + (not line.is_blank), every + 1
-        if line.text is not None and may_be_own(line.text) and _is_own(entry_of(line)):
-            own.append((start, line.size))
-        start += line.size
-    return Lines(count, every, own)
+class _Told(NamedTuple):
+    part: Part
+    lines: int
+    """How many it has; blank ones too."""
 
 
-def _is_own(entry: dict[str, Any]) -> bool:
-    # What is no entry at all is of no chain.
-    return type(entry) is not UnreadableLine and not is_of_intent(entry)
-
-
-def _lines(name: str, place: Place) -> Iterator[JsonLine]:
-    start, size = place
-    return lines_between(name, start, start + size, longest_bytes=LONGEST_ENTRY_BYTES)
-
-
-def _read(name: str, place: Place, before: Lines, own: tuple[Place, ...]) -> Part:
+def _read(name: str, own: tuple[Place, ...], place: Place, lines_before: int = 0, entries_before: int = 0) -> _Told:
     """One part, read in a process of its own."""
-    entries = (entry_of(line, before.every) for line in _lines(name, place) if not line.is_blank)
-    return _reader(name, own).read(entries, entries_before=before.count)
+    start, size = place
+    count = 0
+
+    def entries() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for line in lines_between(name, start, start + size, longest_bytes=LONGEST_ENTRY_BYTES):
+            count = line.number
+            if not line.is_blank:
+                yield entry_of(line, lines_before)
+
+    part = _reader(name, own).read(entries(), entries_before=entries_before)
+    return _Told(part, count)
 
 
 @lru_cache(maxsize=1)
@@ -169,4 +179,4 @@ def _entries_at(name: str, places: Sequence[Place]) -> Iterator[dict[str, Any]]:
     with Path(name).open("rb") as stream:
         for start, size in places:
             stream.seek(start)
-            yield entry_of(JsonLine(0, size, stream.read(size).removesuffix(b"\n")))
+            yield _sound(stream.read(size))

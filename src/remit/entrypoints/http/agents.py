@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from remit.app.gating import BATCH
+from remit.app.single_proposals import BATCH
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1

@@ -28,12 +28,15 @@ class Part:
     The findings about a part, and what it adds to what spans chains.
 
     `heads` is `None` where its chains do not come in the order of their names: it holds 32 bytes of each. `own_head` is
-    that of the tenant's own chain if it stands here.
+    that of the tenant's own chain if it stands here, with `own_entries` of it. `strays` are no entries: of those alone
+    findings say how many entries came before.
     """
 
     report: Report
     heads: HeadRun | None
     own_head: Head | None
+    own_entries: int
+    strays: int
     windows: dict[str, Window]
     answers: list[SampleAnswered]
     successions: Told
@@ -46,7 +49,7 @@ class PartReader:
         # What is wrong in that chain itself is told once, where the parts are put together.
         self._own = _foreseen(Verifier(Report()), own_chain)
 
-    def read(self, entries: Iterable[LedgerLine], *, entries_before: int) -> Part:
+    def read(self, entries: Iterable[LedgerLine], *, entries_before: int = 0) -> Part:
         """`entries` begin with the first of a chain and end with the last of one."""
         report = Report(entries=entries_before)
         verifier = Verifier(report)
@@ -60,6 +63,8 @@ class PartReader:
             report,
             run if isinstance(run, HeadRun) else None,
             verifier.own_head,
+            verifier.own_entries,
+            verifier.strays,
             verifier.windows.by_id(),
             verifier.samples.in_order(),
             verifier.successions.told,
@@ -70,22 +75,17 @@ def verify_parts(parts: Iterable[Part], *, own_chain: Iterable[LedgerLine]) -> R
     """
     The report about the export that `parts` are, in their order; `None` where it has to be read as one.
 
-    That is so of an export of the first format, whose seal names every chain, and of one whose chains do not come in
-    the order of their names, are of different tenants, or tell nothing of bounds.
+    That is so of an export of the first format, whose seal names every chain; of one whose chains do not come in the
+    order of their names or are of different tenants; and where `own_chain` is not all that the parts have of it.
     """
     verifier = Verifier(Report())
     own = _foreseen(verifier, own_chain)
     if own is None or own.seals.name_heads:
         return None
     for part in parts:
-        if part.heads is None or part.report.tenant_id != (verifier.report.tenant_id or part.report.tenant_id):
+        if not _add(verifier, part) or verifier.own_entries > verifier.foreseen:
             return None
-        try:
-            verifier.heads.add_run(part.heads, part.report.intents)
-        except InvalidInput:
-            return None
-        _add(verifier, part)
-    return verifier.finish(must_be_sealed=True)
+    return verifier.finish(must_be_sealed=True) if verifier.own_entries == verifier.foreseen else None
 
 
 def may_begin_part(entry: LedgerLine | None, before: LedgerLine | None) -> bool:
@@ -100,10 +100,20 @@ def _foreseen(verifier: Verifier, own_chain: Iterable[LedgerLine]) -> TenantChai
     return verifier.own
 
 
-def _add(verifier: Verifier, part: Part) -> None:
+def _add(verifier: Verifier, part: Part) -> bool:
+    """Answers false for what does not follow what came before it."""
+    tenant_id = verifier.report.tenant_id or part.report.tenant_id
+    if part.heads is None or part.report.tenant_id != tenant_id:
+        return False
+    try:
+        verifier.heads.add_run(part.heads, part.report.intents)
+    except InvalidInput:
+        return False
     verifier.report.add(part.report)
     verifier.own_head = part.own_head or verifier.own_head
+    verifier.own_entries += part.own_entries
     verifier.windows.add_all(part.windows)
     for answered in part.answers:
         verifier.samples.add(answered)
     verifier.successions.add_all(part.successions)
+    return True

@@ -74,6 +74,10 @@ class Verifier:
         self.own: TenantChain | None = None
         self.own_head: Head | None = None
         self.heads = SealedHeads()
+        self.foreseen = self.own_entries = 0
+        """How many entries of the tenant's own chain were read ahead, and how many in their place."""
+        self.strays = 0
+        """How many were no entries."""
         self._chain: list[LedgerLine] = []
 
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
@@ -81,6 +85,7 @@ class Verifier:
         for entry in entries:
             if is_of_intent(entry) or _malformed(entry):
                 continue
+            self.foreseen += 1
             if _newer(entry):
                 self._known_chain(entry).stops.is_whole = False
             else:
@@ -98,6 +103,7 @@ class Verifier:
         if type(entry) is not SoundEntry:
             problem = _malformed(entry)
             if problem:
+                self.strays += 1
                 self.report.broken(6, f"entry {self.report.entries}", problem)
                 return
             if newer := _newer(entry):
@@ -114,7 +120,9 @@ class Verifier:
         self._check_links(chain, where)
         self.kept.check(name, chain, where)
         self._check_owners(chain, where)
-        if name is not None:
+        if name is None:
+            self.own_entries += len(chain)
+        else:
             self.report.intents += 1
             self._read_intent_chain(chain, where)
 
@@ -245,11 +253,14 @@ def _right_hash(entry: LedgerLine) -> str | None:
 
 
 _CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
+_NAMING = frozenset({*_CARRIED, "bounds"})
 _OWNERS = ("tenant_id", "account_id", "action_intent_id")
 
 
 def _names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
+    if _NAMING.isdisjoint(data):
+        return [(name, data[name]) for name in _OWNERS if name in data]
     parts = [data, *[data[name] for name in _CARRIED if name in data]]
     objects = [part for part in parts if type(part) is dict or isinstance(part, Mapping)]
     found = [(name, part[name]) for part in objects for name in _OWNERS if name in part]

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -35,8 +35,7 @@ WindowBounds = tuple[datetime, datetime]
 """From when, and until before when, a window is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """One charge, which adds `by`, or release, which takes it away again, in one window."""
 
     position: int
@@ -108,7 +107,7 @@ def _state(position: int, used: int) -> int:
     return int.from_bytes(sha256(b"%d|%d" % (position, used)).digest(), "big")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Charged:
     """One policy approval: what it charged, and what it saw."""
 
@@ -224,8 +223,10 @@ class Windows:
             self._agreed.add(claims)
 
     def _compare_named(self, charged: Charged, config: BoundsInForce) -> None:
-        concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
         found = charged.of_limits()
+        if not found and not config.bounds.limits:
+            return
+        concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
         for spec in concerned:
             taken = spec.measure(charged.intent(), config.action_type(charged.action_type))
             owner = spec.owner_of(charged.account_id, charged.intent().on_behalf_of)
@@ -338,11 +339,16 @@ def holds_moment(period: str, starts_at: datetime, ends_at: datetime, at: dateti
 def on_its_day(at: datetime, window_id: str, ends: datetime | None) -> bool:
     """No zone is a day away from UTC, so no more than this can be said of the date itself; the rest its end says."""
     try:
-        named = date.fromisoformat(window_id.partition("@")[0])
-        near = abs((named - utc(at).date()).days) <= 1
+        near = abs((_named_day(window_id) - utc(at).date()).days) <= 1
         return near and (ends is None or at < ends <= at + LONGEST_DAY)
     except (ValueError, OverflowError):
         return False
+
+
+# Every charge of an account's day names it.
+@lru_cache(maxsize=1024)
+def _named_day(window_id: str) -> date:
+    return date.fromisoformat(window_id.partition("@")[0])
 
 
 _UNUSED = Counter()
