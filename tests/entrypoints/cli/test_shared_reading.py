@@ -24,7 +24,7 @@ SHORT = 2000
 Change = Callable[[list[bytes]], list[bytes]]
 
 
-def rewritten(place: int, **changes: object) -> Change:
+def rewritten(place, **changes):
     """One line with other fields, and its right hash."""
 
     def change(lines: list[bytes]) -> list[bytes]:
