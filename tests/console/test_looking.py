@@ -376,6 +376,54 @@ def test_somebody_is_told_and_the_last_result_is_listed(look, world):
     expect(page.get_by_text("Nobody is told anything yet")).to_be_visible()
 
 
+OF_CHANNEL = {
+    "webhook": {"url", "signing_secret"},
+    "slack": {"url", "signing_secret", "slack_channel", "bot_token", "people"},
+    "email": {"recipients", "answer_links"},
+    "push": set(),
+}
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_only_what_the_chosen_channel_has_is_asked(look, world, scripts):
+    ann = look()
+    if not scripts:
+        ann.page.route("**/*.js*", lambda route: route.fulfill(content_type="text/javascript", body=""))
+    page = ann.goes("/console/telling")
+    form = page.locator("form.by-channel")
+
+    for channel in ["webhook", *OF_CHANNEL]:
+        form.locator("[name=channel]").select_option(channel)
+        shown = {name for name in set().union(*OF_CHANNEL.values()) if form.locator(f"[name={name}]").is_visible()}
+        assert shown == OF_CHANNEL[channel], channel
+
+
+def test_what_was_typed_for_another_channel_is_not_sent_and_not_lost_on_the_way(look, world):
+    world.remit.apply(bounds(allowed_hosts=["hooks.example.com"]), by="ann")
+    ann = look()
+    page = ann.goes("/console/telling")
+    form = page.locator("form.by-channel")
+    form.get_by_label("Its name").fill("ops")
+    form.locator("[name=channel]").select_option("slack")
+    form.get_by_label("Slack channel").fill("C0123")
+    form.locator("[name=channel]").select_option("webhook")
+    form.get_by_label("URL").fill("nonsense")
+    form.get_by_label("Signing secret").fill("${HOOK_SECRET}")
+    form.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("url: is not an http or https URL")
+    ann.forgets("422")
+    expect(form.locator("[name=channel]")).to_have_value("webhook")
+    expect(form.get_by_label("Slack channel")).to_be_hidden()
+    expect(form.get_by_label("Slack channel")).to_have_value("C0123")
+    form.get_by_label("URL").fill("https://hooks.example.com/remit")
+    form.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("button", name="Try it: ops")).to_be_visible()
+    (made,) = world.remit.subscriptions(ACME)
+    assert (made.channel, made.slack_channel) == ("webhook", None)
+
+
 def refusals(page, looker):
     # The browser's messages arrive while its driver is asked something.
     page.evaluate("1")

@@ -63,6 +63,12 @@ def test_risk_says_what_it_is_and_what_may_run_alone():
     ]
 
 
+def test_a_type_that_was_not_registered_is_said_to_be_that():
+    assert comparisons(decision("RISK_LEVEL_HIGH", effective_risk="HIGH", risk_tier=None), None, {}) == [
+        "not registered, which counts as HIGH risk"
+    ]
+
+
 def limit(used, most, window="2026-03-10@UTC|account:north|all", **more):
     return {"scope": "account", "window_id": window, "used_before": used, "limit": most, **more}
 

@@ -6,10 +6,10 @@ import contextlib
 import os
 import pty
 import re
+import resource
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
 import httpx
@@ -63,15 +63,21 @@ class Terminal:
 class Run:
     code: int
     output: str
-    seconds: float
+    processor_s: float
 
 
 def _demo(directory, *options):
-    began = time.monotonic()
+    before = _processor_s()
     with Process("-m", "remit", "demo", *options, cwd=directory) as process:
         output = process.everything()
         code = process.wait()
-    return Run(code, output + process.errors, time.monotonic() - began)
+    return Run(code, output + process.errors, _processor_s() - before)
+
+
+def _processor_s():
+    """Of the processes that have ended: how long theirs took does not depend on what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_the_demo_shows_every_reason_and_leaves_a_sound_database_and_can_be_run_again(tmp_path):
@@ -80,7 +86,7 @@ def test_the_demo_shows_every_reason_and_leaves_a_sound_database_and_can_be_run_
         run = _demo(tmp_path, "--full")
 
         assert run.code == 0, run.output
-        assert run.seconds < 60
+        assert run.processor_s < 60
         assert [reason for reason in REASONS if reason not in run.output] == []
         assert "REFUND_ABOVE_50" in run.output, "a tenant's own rule"
         assert "Autopilot did" in run.output

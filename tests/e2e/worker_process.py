@@ -2,7 +2,8 @@
 One worker as a process of its own: `python -m tests.e2e.worker_process URL OPTIONS`.
 
 It tells on its standard output, one JSON object a line, that it works, what it maps, and what it ended.
-`OPTIONS` is a JSON object: `concurrency`, `hold_call` (take, and never come to the call), `lease_margin_s`.
+`OPTIONS` is a JSON object: `concurrency`, `hold_call` (take, and never come to the call), `ahead` (the file that says
+by how many seconds its clock is ahead, once it is there).
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import json
 import signal
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from remit import Remit
 from remit.app.upkeep import Reconciled
 from remit.connectors.http import HttpConnector
-from remit.core.execution import outcome
 from remit.core.execution.outcome import CallResult
 from remit.egress.hosts import PrivateHosts
 from remit.egress.reach import Egress
@@ -55,9 +56,18 @@ class NeverCalls(HttpConnector):
         raise AssertionError("nobody wakes it")
 
 
+class MovedClock:
+    """Goes right until a test moves it: what a lease takes, no test has to wait for."""
+
+    def __init__(self, ahead: Path) -> None:
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        ahead_s = float(self._ahead.read_text()) if self._ahead.exists() else 0.0
+        return datetime.now(UTC) + timedelta(seconds=ahead_s)
+
+
 def main(url: str, options: dict[str, Any]) -> None:
-    if "lease_margin_s" in options:
-        outcome.LEASE_MARGIN = timedelta(seconds=options["lease_margin_s"])
     connectors = (
         {"http": NeverCalls(ListedSecrets.parse({}, ""), Egress(PrivateHosts.parse("")))}
         if options.get("hold_call")
@@ -65,7 +75,8 @@ def main(url: str, options: dict[str, Any]) -> None:
     )
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with TellingRemit.open(url, connectors=connectors) as remit:
+    clock = {"clock": MovedClock(Path(options["ahead"]))} if "ahead" in options else {}
+    with TellingRemit.open(url, connectors=connectors, **clock) as remit:
         work(
             remit,
             stop=stop,

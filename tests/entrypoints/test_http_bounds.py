@@ -25,6 +25,14 @@ def put(client, path, body, **more):
     return shown
 
 
+def test_a_name_that_nothing_bears_is_warned_of_by_every_change(world, admin):
+    whole = put(admin, "/v1/bounds", {"allowlist": [NOTE, "MISSPELT"]})
+    part = put(admin, "/v1/modes", {"tenant": {"SEND_EMIAL": "DISABLED"}, "accounts": {}}, params={"dry_run": "true"})
+
+    assert "allowlist: MISSPELT is not a registered action type" in whole["warnings"]
+    assert "modes: SEND_EMIAL is not a registered action type" in part["warnings"]
+
+
 # --- the whole ---
 
 

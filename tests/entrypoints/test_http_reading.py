@@ -62,3 +62,23 @@ def test_intents_are_found_by_status_reason_and_time(shared):
 )
 def test_a_wrong_query_is_named(shared, query, field):
     assert problem(shared.client("approver").get("/v1/intents", params=query), 422)["field"] == field
+
+
+@pytest.mark.parametrize("path", ["/v1/intents", "/v1/queue", "/v1/timeline", "/v1/usage"])
+def test_a_filter_that_stands_twice_is_refused(shared, path):
+    twice = [("account_id", "acct-1"), ("account_id", "acct-2")]
+
+    refused = problem(shared.client("approver").get(path, params=twice), 422)
+
+    assert refused["field"] == "account_id" and "2 times" in refused["detail"]
+
+
+def test_pages_by_amount_are_refused_and_not_answered_with_the_first_again(shared):
+    approver = shared.client("approver")
+    waiting(shared, "sum-1", account_id="summed")
+    waiting(shared, "sum-2", account_id="summed")
+    cursor = approver.get("/v1/queue", params={"account_id": "summed", "limit": 1}).json()["next"]
+
+    refused = approver.get("/v1/queue", params={"order": "amount", "after": cursor})
+
+    assert problem(refused, 422)["field"] == "after"

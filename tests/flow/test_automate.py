@@ -137,6 +137,15 @@ def test_what_no_bounds_could_let_run_says_why(world, proposed, reason):
     assert (told["candidates"], told["cannot"]["reason"]) == ([], reason)
 
 
+def test_a_type_that_is_not_registered_is_said_to_be_that(world):
+    told = asked(world, action_type="NOT_REGISTERED")
+
+    assert told["cannot"]["explanation"] == (
+        "NOT_REGISTERED is not registered, and counts as HIGH; register it with a tool, and propose it again"
+    )
+    assert "not registered" not in asked(world, "other", risk_level="HIGH")["cannot"]["explanation"]
+
+
 def test_what_a_person_edited_stays_with_people(world):
     world.queued("asked")
     edited = world.app.edit(TENANT, "asked", by="bob", changes={"parameters.text": "better"}).action_intent_id

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -209,7 +210,39 @@ def test_a_cursor_that_is_none_is_refused(world):
             read(TENANT, after="nonsense")
 
 
+def test_a_cursor_of_another_time_leads_to_nothing_that_was_not_asked_for(world):
+    lived(world)
+    whole, _ = world.app.timeline(TENANT, limit=500)
+    newest, oldest = (datetime.fromisoformat(whole[place]["at"]) for place in (0, -1))
+    assert oldest < newest
+    _, from_the_newest = world.app.timeline(TENANT, limit=1)
+
+    found, _ = world.app.timeline(TENANT, before=newest, after=from_the_newest, limit=500)
+
+    assert found == [item for item in whole if datetime.fromisoformat(item["at"]) < newest]
+
+
 # --- queue ---
+
+
+@pytest.mark.parametrize("order", ["amount", "expiry"])
+def test_an_order_of_one_page_refuses_a_cursor(world, order):
+    for number in range(3):
+        world.queued(f"i-{number}")
+    _, following = world.app.queue(TENANT, limit=2)
+
+    with pytest.raises(InvalidInput, match=f"by {order}; leave it out") as refused:
+        world.app.queue(TENANT, order=order, after=following, limit=2)
+
+    assert refused.value.field == "after"
+    assert len(world.app.queue(TENANT, order=order, limit=2)[0]) == 2
+
+
+def test_an_order_that_there_is_not_is_refused(world):
+    with pytest.raises(InvalidInput, match="ask for turns, expiry, amount") as refused:
+        world.app.queue(TENANT, order="newest")
+
+    assert refused.value.field == "order"
 
 
 def test_the_queue_says_what_why_until_when_and_what_is_left(world):

@@ -248,6 +248,36 @@ def test_a_line_that_is_no_entry_is_named(world):
         replay_export(lines, bounds(world.tenant))
 
 
+@pytest.mark.parametrize("place", ["beside it", "elsewhere"])
+def test_a_chain_that_stands_twice_is_refused_and_never_counted_twice(world, place):
+    world.submit("a"), world.submit("b")
+    lines = list(world.app.export_lines(world.tenant))
+    twice = [line for line in lines if b'"action_intent_id":"a"' in line]
+    places = {"beside it": [*twice, *lines], "elsewhere": [*lines[:-1], *twice, lines[-1]]}
+
+    with pytest.raises(InvalidInput, match="the chain of intent a stands in it twice") as refused:
+        replay_export(places[place], bounds(world.tenant))
+
+    assert refused.value.field == "FILE" and "name one export" in refused.value.way_out
+
+
+def test_two_exports_in_one_file_are_refused(world):
+    world.submit("ran")
+    older = list(world.app.export_lines(world.tenant))
+    world.submit("later")
+
+    with pytest.raises(InvalidInput, match="stands in it twice"):
+        replay_export([*older, *world.app.export_lines(world.tenant)], bounds(world.tenant))
+
+
+def test_blank_lines_are_none(world):
+    world.submit("ran")
+
+    answer = replay_export([b"", *world.app.export_lines(world.tenant), b"  "], bounds(world.tenant))
+
+    assert answer["decisions"] == 1
+
+
 def test_a_decision_whose_proposal_is_not_there_is_named(world):
     world.submit("ran")
     world.submit("whole")

@@ -144,7 +144,7 @@ class Settings(Part):
 
         Raises `NotFound`, and `NotInThatState` for what does not wait for a person.
         """
-        before, found = automation(self.context, tenant_id, action_intent_id)
+        before, intent, found = automation(self.context, tenant_id, action_intent_id)
 
         def shown(candidate: Candidate, proof: dict[str, Any]) -> dict[str, Any]:
             replayed = period and self.replay_change(before, candidate.after, period=period, advance=advance)
@@ -158,7 +158,7 @@ class Settings(Part):
             "action_intent_id": action_intent_id,
             "config_sequence": before.config_sequence,
             "already": found.already,
-            "cannot": cannot_wire(found, any_allowed=bool(allowed)),
+            "cannot": cannot_wire(found, before, intent.action_type, any_allowed=bool(allowed)),
             "candidates": [shown(each, proof) for each, proof in allowed],
         }
 

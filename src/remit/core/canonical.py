@@ -10,12 +10,14 @@ ECMAScript spells and sorts in its own way, take the slow way.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
 import rfc8785
 
+T = TypeVar("T")
 _sha256 = hashlib.sha256
 _LEAVES = frozenset({str, bool, int, type(None)})
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
@@ -50,16 +52,21 @@ def canonical_plain(value: Any) -> bytes:
     return _encode_sorted(value)
 
 
-def read_canonical(text: bytes) -> Any:
+def canonical_reader(kind: type[T]) -> Callable[[bytes], T]:
     """
-    The JSON value of which `text` is the canonical form.
+    A function that reads the JSON value of this kind of which a text is the canonical form.
 
-    Raises `ValueError` or `TypeError` for what is not, and where only the slow way could tell.
+    It raises `ValueError` or `TypeError` for what is not, and where only the slow way could tell.
     """
-    value = _decode_plain(text)
-    if orjson.dumps(value, option=_OPTIONS) != text or not (text.isascii() or _keys_are_ascii(value)):
-        raise ValueError("this is not the canonical form of what it says")
-    return value
+    decode = msgspec.json.Decoder(kind, float_hook=_everyday).decode
+
+    def read(text: bytes) -> T:
+        value = decode(text)
+        if orjson.dumps(value, option=_OPTIONS) != text or not (text.isascii() or _keys_are_ascii(value)):
+            raise ValueError("this is not the canonical form of what it says")
+        return value
+
+    return read
 
 
 def _everyday(text: str) -> float:
@@ -69,7 +76,6 @@ def _everyday(text: str) -> float:
     return number
 
 
-_decode_plain = msgspec.json.Decoder(float_hook=_everyday).decode
 _ODD = object()
 
 

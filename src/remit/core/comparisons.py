@@ -39,12 +39,19 @@ def comparisons(decision: Mapping[str, Any], clause: Mapping[str, Any] | None, p
     if decision["reason"] == "CONFIDENCE_BELOW_THRESHOLD":
         return _confidence(saw.get("policy", {}))
     if decision["reason"] == "RISK_LEVEL_HIGH":
-        return [f"risk {saw['policy']['effective_risk']}, at most LOW runs alone"] if "policy" in saw else []
+        return _risk(saw["policy"]) if "policy" in saw else []
     if "budget" in saw:
         return [f"{limit_name(limit)} {limit_use(limit)}" for limit in refused_limits(decision)]
     if clause is None or clause["platform"] or not isinstance(parameters, Mapping):
         return []
     return list(dict.fromkeys(_of_rule(clause["text"], parameters)))[:MOST_SAID]
+
+
+def _risk(saw: Mapping[str, Any]) -> list[str]:
+    # Decisions of before do not say the tier.
+    if saw.get("risk_tier", "") is None:
+        return ["not registered, which counts as HIGH risk"]
+    return [f"risk {saw['effective_risk']}, at most LOW runs alone"]
 
 
 def _confidence(saw: Mapping[str, Any]) -> list[str]:

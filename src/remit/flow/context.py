@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -117,9 +117,10 @@ def chain_head_key(tenant_id: str) -> Key[ChainHead]:
     return Key(CHAIN_HEAD, tenant_id, THE_ONE)
 
 
-def stops_keys(tenant_id: str) -> list[Key[Stops]]:
+@lru_cache(maxsize=4096)
+def stops_keys(tenant_id: str) -> Sequence[Key[Stops]]:
     """The stop switches that are over a tenant: its own, and the platform's."""
-    return [stops_key(tenant_id), stops_key(PLATFORM)]
+    return stops_key(tenant_id), stops_key(PLATFORM)
 
 
 def stops_over(snapshot: Snapshot, tenant_id: str) -> list[Stops]:

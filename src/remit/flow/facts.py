@@ -11,7 +11,6 @@ the same way (`again`).
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -70,7 +69,7 @@ class CallFacts:
     ) -> None:
         self._lookups, self._looks_up, self._anew = lookups, looks_up, anew
         self._in_turn = in_turn or lookups.look_up_in_turn
-        self._times_again: Counter[str] = Counter()
+        self._times_again: dict[str, int] = {}
         self.waited = timedelta()
         """How much later it is than when its units were made: they waited for lookups."""
         self._seen: dict[str, tuple[FactsAsked, Facts, int]] = {}
@@ -159,7 +158,7 @@ class CallFacts:
             raise TryLater(NO_PLACE)
         if len(facts) == len(had):
             return facts
-        if self._times_again[asked.about] >= MOST_LOOKUPS:
+        if self._times_again.get(asked.about, 0) >= MOST_LOOKUPS:
             return {name: facts.get(name) or not_had("the bounds were changed while it was looked up") for name in had}
         raise FactsOutdated(asked)
 
@@ -218,7 +217,8 @@ class CallFacts:
         """Look up before calls what this call has not looked up yet, each request once."""
         if not asked or not self._looks_up:
             return
-        self._times_again.update(each.about for each in asked)
+        for each in asked:
+            self._times_again[each.about] = self._times_again.get(each.about, 0) + 1
         wanted = [job for each in asked for job in self._lookups.jobs(each).values() if isinstance(job, Job)]
         jobs = [*{job.key: job for job in wanted if job.key not in self._had}.values()]
         self._had |= {job.key: fact for job, fact in zip(jobs, together(self._in_turn, jobs), strict=True)}

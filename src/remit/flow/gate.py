@@ -129,7 +129,10 @@ class GateIntent:
     `proposal` is what the intent will be that is stored in the same write, if it is not stored already.
     """
 
-    __slots__ = ("case_at", "chain_at", "context", "facts", "now", "proposal", "request")
+    __slots__ = (
+        *("case_at", "chain_at", "context", "facts", "now", "proposal", "request"),
+        *("_usage_ids", "_usages_at"),
+    )
 
     def __init__(
         self,
@@ -141,6 +144,8 @@ class GateIntent:
     ) -> None:
         self.context, self.request, self.now, self.proposal = context, request, now, proposal
         self.facts = facts
+        self._usage_ids: Sequence[str] = ()
+        self._usages_at: list[Key[Usage]] = []
         self.case_at = case_key(request.tenant_id, request.action_intent_id)
         self.chain_at = chain_key(request.tenant_id, request.action_intent_id)
 
@@ -178,13 +183,16 @@ class GateIntent:
     def decided(self, snapshot: Snapshot, writer: CaseWriter, intent: ActionIntentV1) -> Writes[GateAnswer]:
         """The decision about an intent of which there is none, and all that follows; it has its private values."""
         bounds = bounds_of(snapshot, intent.tenant_id)
-        usages = {key.id: snapshot.get(key) for key in self._usage_keys(bounds, intent)}
+        usages = {}
+        for key in self._usage_keys(bounds, intent):
+            if (usage := snapshot.get(key)) is not None:
+                usages[key.id] = usage
         verdict = decide(
             GateInput(
                 intent=intent,
                 bounds=bounds,
                 stops=stops_over(snapshot, self.request.tenant_id),
-                usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
+                usages=usages,
                 edited_by=writer.edited_by,
                 person_required=writer.person_required,
                 facts=self.facts.of(bounds, intent) if self.facts is not None else NO_FACTS,
@@ -194,10 +202,11 @@ class GateIntent:
         writer.update(reason=verdict.decision.reason)
         writer.append("GATE_DECIDED", verdict.decision)
         if verdict.decision.approves:
-            return _reserve(self.context, writer, intent, verdict, self.now, bounds.sample(intent.action_type))
+            sample = bounds.plans.of_type(intent.action_type).sample
+            return _reserve(self.context, writer, intent, verdict, self.now, sample)
         return _ask_a_person(writer, verdict.decision, self.now)
 
-    def _stops_at(self) -> list[Key[Stops]]:
+    def _stops_at(self) -> Sequence[Key[Stops]]:
         return stops_keys(self.request.tenant_id)
 
     def _usage_keys(self, bounds: BoundsInForce, intent: ActionIntentV1 | Proposal | None) -> list[Key[Usage]]:
@@ -207,7 +216,11 @@ class GateIntent:
             usage_ids = plans.account(account_id, self.now).usage_ids
         else:
             usage_ids = plans.action(account_id, intent.action_type, self.now).usage_ids(intent.on_behalf_of)
-        return [Key(USAGE, self.request.tenant_id, usage_id) for usage_id in usage_ids]
+        if usage_ids is not self._usage_ids:
+            # Asked for twice: before the write, and in it.
+            self._usage_ids = usage_ids
+            self._usages_at = [Key(USAGE, self.request.tenant_id, usage_id) for usage_id in usage_ids]
+        return self._usages_at
 
 
 def _is_meant(request: GateRequest, intent: ActionIntentV1) -> bool:

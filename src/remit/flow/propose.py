@@ -131,19 +131,20 @@ class ProposeIntent:
         bounds = bounds_of(snapshot, proposal.tenant_id)
         check_principal(bounds, proposal)
         check_arguments(bounds, proposal)
+        of_type = bounds.plans.of_type(proposal.action_type)
         proposed = complete(
             proposal,
             action_intent_id=self.action_intent_id,
             trace_id=self.context.new_id().replace("-", ""),
             now=now,
-            expires_after=bounds.expires_after(proposal.action_type),
-            registry_version=bounds.registry_version(proposal.action_type),
+            expires_after=of_type.expires_after,
+            registry_version=of_type.registry_version,
         )
-        private = bounds.private(proposal.action_type)
-        intent, values = commit_private(proposed, private, self._salts() if private else b"")
+        intent, values = proposed, None
+        if of_type.private:
+            intent, values = commit_private(proposed, of_type.private, self._salts())
         replaced = snapshot.get(self.replaced_at) if self.replaced_at else None
-        connector = bounds.connector(proposal.action_type)
-        case = new_case(intent, now, connector=connector, edited_by=self.edited_by, replaced=replaced)
+        case = new_case(intent, now, connector=of_type.connector, edited_by=self.edited_by, replaced=replaced)
         writer = CaseWriter(self.context, case, now)
         # What is private stands otherwise in the intent than it was sent.
         written = intent.written(proposal.written_parameters) if values is None else None

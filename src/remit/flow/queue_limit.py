@@ -55,9 +55,22 @@ class QueueLimit:
 
     def take(self, store: Store, proposals: Sequence[Proposal], now: datetime) -> list[QueueFull | None]:
         """Let each in, to be settled; or the error of those that are not to wait."""
-        if self.most is None:
+        if self.most is None or self._take_all(proposals, self.most):
             return [None] * len(proposals)
         return [self._take(store, proposal, now, self.most) for proposal in proposals]
+
+    def _take_all(self, proposals: Sequence[Proposal], most: int) -> bool:
+        """Let in all at once, where they are one proposer's and there is room for them without counting anew."""
+        proposers = {(each.tenant_id, each.proposed_by) for each in proposals}
+        if len(proposers) != 1:
+            return False
+        count, more = self._count_of(*proposers.pop()), len(proposals)
+        with count.lock:
+            if count.until_next < more or count.waiting + more > most:
+                return False
+            count.waiting, count.under_way = count.waiting + more, count.under_way + more
+            count.until_next -= more
+            return True
 
     def settle(
         self, proposals: Sequence[Proposal], refusals: Sequence[QueueFull | None], waits: Sequence[bool]
@@ -65,12 +78,15 @@ class QueueLimit:
         """`waits` says which of those that were let in may have come to wait."""
         if self.most is None:
             return
+        let_in: dict[Proposer, list[bool]] = {}
         for proposal, refused, stayed in zip(proposals, refusals, waits, strict=True):
             if refused is None:
-                count = self._count_of(proposal)
-                with count.lock:
-                    count.under_way = max(0, count.under_way - 1)
-                    count.waiting -= 0 if stayed else 1
+                let_in.setdefault((proposal.tenant_id, proposal.proposed_by), []).append(stayed)
+        for proposer, stay in let_in.items():
+            count = self._count_of(*proposer)
+            with count.lock:
+                count.under_way = max(0, count.under_way - len(stay))
+                count.waiting -= stay.count(False)
 
     def answered(self, tenant_id: str | None = None) -> None:
         """Something of this tenant, or of any, may wait no more: what is full is counted again."""
@@ -80,7 +96,7 @@ class QueueLimit:
             count.full_since = None
 
     def _take(self, store: Store, proposal: Proposal, now: datetime, most: int) -> QueueFull | None:
-        count = self._count_of(proposal)
+        count = self._count_of(proposal.tenant_id, proposal.proposed_by)
         with count.lock:
             if count.until_next <= 0 and not _is_full(count, now):
                 _count_anew(count, store.unanswered(proposal.tenant_id, proposal.proposed_by), most)
@@ -91,8 +107,8 @@ class QueueLimit:
             count.until_next -= 1
             return None
 
-    def _count_of(self, proposal: Proposal) -> _Count:
-        key = proposal.tenant_id, proposal.proposed_by
+    def _count_of(self, tenant_id: str, proposed_by: str) -> _Count:
+        key = tenant_id, proposed_by
         if (known := self._known.get(key)) is not None:
             return known
         with self._lock:

@@ -46,15 +46,20 @@ class CaseWriter:
 
     def __init__(self, context: Context, case: Case, now: datetime) -> None:
         self.context, self.now = context, now
-        self._case, self._changes, self._head = case, dict[str, Any](), case.chain
+        self._case, self._changes = case, dict[str, Any]()
+        self._last: Head | LedgerEntry = case.chain
         self._key = case_key(case.tenant_id, case.action_intent_id)
         self._writes: Writes[Any] = Writes(answer=None)
 
     @property
     def case(self) -> Case:
         """The case as it is now."""
-        if self._changes:
-            self._case = self._case.changed(**{**self._changes, "updated_at": self.now})
+        changes = self._changes
+        if changes or self._last is not self._case.chain:
+            last = self._last
+            if isinstance(last, LedgerEntry):
+                self._last = changes["chain"] = last.head
+            self._case = self._case.changed(**changes, updated_at=self.now)
             self._changes = {}
         return self._case
 
@@ -73,8 +78,8 @@ class CaseWriter:
     ) -> None:
         """Append to the intent's chain. `written` is the canonical form of `data`, where it is at hand."""
         case = self._case
-        entry = next_entry(
-            self._head,
+        entry = self._last = next_entry(
+            self._last,
             event_type,
             data,
             entry_id=self.context.new_id(),
@@ -86,7 +91,6 @@ class CaseWriter:
             written=written,
         )
         self._writes.entries.append(entry)
-        self._head = self._changes["chain"] = entry.head
 
     def update(self, **changes: Any) -> None:
         """Change the case."""

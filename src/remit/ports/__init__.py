@@ -28,7 +28,7 @@ from remit.ports.calling import (
 )
 from remit.ports.claiming import Claim, Runnable
 from remit.ports.following import ChangedTenants, LedgerPage, ReaderPage, entry_cursor
-from remit.ports.listing import CaseFilter, QueueLine, QueuePlace, case_cursor, waiting_cursor
+from remit.ports.listing import CaseFilter, QueueLine, QueuePlace, case_cursor, cursor_of, waiting_cursor
 from remit.ports.migrating import Frozen, MigrationSource, MigrationTarget, ReadableStore
 from remit.ports.notifying import ChatApp, NotificationBatch, Notifier, OutgoingNotification, PushService
 from remit.ports.outside import Clock, FactLookup, FactSource, PolicySandbox
@@ -86,6 +86,7 @@ __all__ = [
     "attempt",
     "calls_together",
     "case_cursor",
+    "cursor_of",
     "entry_cursor",
     "in_order",
     "needed",

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from remit.core.errors import InvalidInput
 from remit.core.lifecycle import Case, Status
+from remit.core.values import parse_moment
 from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 
 
@@ -132,3 +134,15 @@ def case_cursor(case: Case) -> str:
 def waiting_cursor(case: Case) -> str:
     """The cursor to go on with after this case in `Store.waiting`."""
     return f"{case.wire()['expires_at']}|{case.action_intent_id}"
+
+
+def cursor_of(text: str) -> tuple[datetime, str]:
+    """The moment and the id that a cursor names. Raises `InvalidInput` if it is none."""
+    moment, bar, id = text.partition("|")
+    try:
+        at = parse_moment(moment)
+    except ValueError:
+        at = None
+    if not bar or at is None:
+        raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
+    return at, id

@@ -33,6 +33,7 @@ from remit.ports import (
     UnitOfWork,
     Writes,
     as_answer,
+    cursor_of,
     needed,
 )
 from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
@@ -43,7 +44,6 @@ from remit.stores.units import (
     Shown,
     by_time,
     check_may_put,
-    cursor_of,
     first_of_each,
     queue_line,
     record_id,

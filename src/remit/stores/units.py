@@ -1,5 +1,5 @@
 """
-Parts that all stores share: units of work over an overlay, snapshots, cursors, and bodies that become records again.
+Parts that all stores share: units of work over an overlay, snapshots, and bodies that become records again.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
 from remit.core.unknown import UnknownFields, unknown_in
-from remit.core.values import Stored, instant, parse_moment
+from remit.core.values import Stored, instant
 from remit.ports import QueueLine, QueuePlace
 from remit.stores.packing import unpacked
 
@@ -127,18 +127,6 @@ def told_after_each(
 def segment_name(at: datetime, entry_id: str) -> str:
     """A segment as readers are told of it, by its first entry: the same in every database that it is copied to."""
     return f"{instant(at)}|{entry_id}"
-
-
-def cursor_of(text: str) -> tuple[datetime, str]:
-    """The moment and the id that a cursor names. Raises `InvalidInput` if it is none."""
-    moment, bar, id = text.partition("|")
-    try:
-        at = parse_moment(moment)
-    except ValueError:
-        at = None
-    if not bar or at is None:
-        raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
-    return at, id
 
 
 def queue_line(case: Case) -> QueueLine:

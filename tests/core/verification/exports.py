@@ -1,6 +1,7 @@
 """An export in which everything has happened, the means to alter it, and what verification finds in it then."""
 
 import copy
+import pickle
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +14,16 @@ from remit.core.gate.amount import in_units, on_wire
 from remit.core.ledger.config_change import before_first, changes_between, with_changes
 from remit.core.ledger.entries import Head, entry_hash
 from remit.core.ledger.seal import HeadFold
-from remit.core.ledger.verification import INVARIANTS, Report
+from remit.core.ledger.verification import (
+    INVARIANTS,
+    Part,
+    PartReader,
+    Report,
+    may_begin_part,
+    read_line,
+    verify_parts,
+    written_line,
+)
 from remit.ports import REFUSED, UNCONFIRMED
 from remit.stores.memory import MemoryStore
 
@@ -408,7 +418,34 @@ def verified(lines: list[Line]) -> Report:
     """The report about these lines, which is the same whether they are written and read again or taken as they are."""
     report = verify_export(iter(lines))
     assert report.wire() == verify_export(lines).wire()
+    for shortest in (1, 40):
+        together = verified_in_parts(lines, shortest)
+        assert together is None or together.wire() == report.wire()
     return report
+
+
+def verified_in_parts(lines: list[Line], shortest: int) -> Report | None:
+    """The report that parts of at least so many lines come to, each read by itself and sent from its reader."""
+    entries = [as_read(line) for line in lines]
+    reader = PartReader(entries)
+    told, before = list[Part](), 0
+    for part in parts_of(entries, shortest):
+        told.append(pickle.loads(pickle.dumps(reader.read(part, entries_before=before))))
+        before += len(part)
+    return verify_parts(told, own_chain=entries)
+
+
+def as_read(line: Line) -> Any:
+    return read_line(written_line(line))
+
+
+def parts_of(entries: list[Any], shortest: int) -> list[list[Any]]:
+    parts = list[list[Any]]([[]])
+    for before, entry in zip([None, *entries], entries, strict=False):
+        if len(parts[-1]) >= shortest and may_begin_part(entry, before):
+            parts.append([])
+        parts[-1].append(entry)
+    return parts
 
 
 def found(lines: list[Line]) -> set[int]:

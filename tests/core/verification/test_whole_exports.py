@@ -3,6 +3,7 @@
 import copy
 import json
 from collections import Counter
+from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from remit.app.offline import verify_export
 
 from ...flow.world import TENANT
 from . import test_approvals, test_counters, test_digests, test_limits, test_order, test_tenants
-from .exports import rehash
+from .exports import as_read, parts_of, rehash, verified, verified_in_parts
 
 
 def test_a_real_export_with_everything_in_it_is_sound(world, exported):
@@ -43,6 +44,38 @@ def test_it_is_as_sound_after_a_round_through_json_lines(exported):
     assert verify_export(iter(read_back)).ok
 
 
+def test_it_is_as_sound_read_in_parts(exported):
+    parts = parts_of([as_read(line) for line in exported], 1)
+    report = verified_in_parts(exported, 1)
+
+    assert len(parts) > 30 and report is not None and report.ok
+    assert report.wire() == verify_export(iter(exported)).wire()
+
+
+def test_findings_of_parts_are_told_in_the_order_and_words_of_the_whole(exported):
+    broken = copy.deepcopy(exported)
+    for line in broken[::7]:
+        line["data"] = {"other": True}
+    broken[10] = {"no": "entry"}
+
+    report = verified_in_parts(broken, 1)
+
+    assert report is not None and len(report.findings) > 50
+    assert report.findings == verify_export(iter(broken)).findings
+
+
+@pytest.mark.parametrize(
+    "change", [list.reverse, lambda chains: chains.append(chains[0]), lambda chains: chains.pop(5)]
+)
+def test_chains_that_do_not_come_in_order_are_read_as_one(exported, change):
+    chains = [list(chain) for _, chain in groupby(exported, key=lambda line: line["action_intent_id"])]
+    *chains, own = chains
+    change(chains)
+    lines = [line for chain in [*chains, own] for line in chain]
+
+    assert not verified(lines).ok
+
+
 def test_rehashing_what_was_not_altered_changes_nothing(exported):
     assert rehash(exported) == exported
 
@@ -69,7 +102,7 @@ def test_nothing_in_a_file_makes_verification_raise_or_pass(exported, data):
         return
     holder[key] = other
 
-    assert not verify_export(iter(lines)).ok
+    assert not verified(lines).ok
 
 
 @given(data=st.data())
@@ -82,7 +115,7 @@ def test_nothing_in_a_rehashed_file_makes_verification_raise(exported, data):
         key = data.draw(st.sampled_from(sorted(holder)))
     holder[key] = data.draw(st.sampled_from([None, 0, -1, 2**40, "x", "", [], {}, [[]], {"a": 1}, 1.5, True]))
 
-    verify_export(iter(rehash(lines)))
+    verified(rehash(lines))
 
 
 @pytest.mark.parametrize(

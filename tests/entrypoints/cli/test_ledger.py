@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+
+import pytest
 
 from .desk import Desk, objects, proposal
 
@@ -76,6 +79,55 @@ def test_lines_that_are_no_entries_break_the_chain_and_a_file_and_a_tenant_are_o
 
     assert "invariant 6" in json.loads(told.stdout)["first_broken"]
     assert both["field"] == "FILE"
+
+
+def test_a_line_that_cannot_be_read_is_named_with_the_way_out(desk):
+    whole = desk.run("export", "--tenant", "acme").stdout.splitlines(keepends=True)
+    half = "".join([*whole[:2], "\n", whole[2][:40]])
+    (desk.folder / "half.jsonl").write_text(half)
+
+    from_file = desk.run("verify", "half.jsonl", code=1).stdout
+    from_pipe = desk.run("verify", "-", stdin=half, code=1).stdout
+    (desk.folder / "list.jsonl").write_text("".join(whole[:1]) + "7\n")
+    listed = desk.run("verify", "list.jsonl", code=1).stdout
+    kept = desk.error("verify", whole_file(desk, whole), "--against", "half.jsonl", code=2)
+
+    for told in (from_file, from_pipe):
+        said = " ".join(told.split())
+        assert "line 4 is no ledger entry: it cannot be read as JSON: Unterminated string" in said
+        assert "take another copy, or export again" in said and "lacks or adds" not in said
+    assert "line 2 is no ledger entry: it is no JSON object" in " ".join(listed.split())
+    assert "line 4 is no ledger entry" in kept["message"]
+
+
+def whole_file(desk, lines):
+    (desk.folder / "whole.jsonl").write_text("".join(lines))
+    return "whole.jsonl"
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("command", ["verify", "against", "replay", "propose"])
+def test_a_packed_file_is_told_as_one(desk, command, cut):
+    packed = gzip.compress(desk.run("export", "--tenant", "acme").stdout.encode())
+    (desk.folder / "ledger.jsonl.gz").write_bytes(packed[:100] if cut else packed)
+    words = {
+        "verify": ("verify", "ledger.jsonl.gz"),
+        "against": ("verify", "--tenant", "acme", "--against", "ledger.jsonl.gz"),
+        "replay": ("apply", "bounds.yaml", "--dry-run", "--replay-file", "ledger.jsonl.gz"),
+        "propose": ("propose", "ledger.jsonl.gz"),
+    }
+
+    error = desk.error(*words[command], code=2)
+
+    assert error["field"] == "FILE" and "compressed with gzip" in error["message"]
+    assert error["way_out"] == "unpack it first: gunzip -k FILE"
+
+
+def test_a_file_in_utf_16_and_a_database_are_told_as_such(desk):
+    (desk.folder / "wide.jsonl").write_text(desk.run("export", "--tenant", "acme").stdout, encoding="utf-16")
+
+    assert "UTF-16" in desk.error("verify", "wide.jsonl", code=2)["message"]
+    assert "--db FILE" in desk.error("verify", "remit.db", code=2)["way_out"]
 
 
 def test_the_ledger_is_written_as_it_is_stored_and_grows_by_nothing(desk):

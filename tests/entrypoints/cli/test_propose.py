@@ -134,6 +134,8 @@ def test_what_waits_is_counted_by_proposer_and_the_limit_on_it_names_the_way_out
     assert "REMIT_MOST_WAITING" in told["message"] and "supersede one that waits" in told["way_out"]
     assert groups["by_proposer"][0]["proposed_by"] == "agent"
     assert "wait" in desk.run("queue", "--tenant", "acme", "--groups").stdout
+    refused = desk.error("queue", "--tenant", "acme", "--groups", "--account", "acct-1", code=2)
+    assert "--account" in str(refused)
 
 
 def test_a_bar_on_the_terminal_takes_nothing_from_the_output(desk):

@@ -8,11 +8,13 @@ decides by its own time, not by that of whoever was asked last.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import UnsetType
 
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
@@ -71,6 +73,17 @@ class AccountPlan:
         """The records that an action of some type may be charged to, but for those of its principal."""
         own = (limit.usage_id(self.account_id, None) for limit in self.at.limits)
         return [*self.budget.usage_ids(self.account_id), *(usage_id for usage_id in own if usage_id)]
+
+
+@dataclass(frozen=True, slots=True)
+class TypePlan:
+    """One action type, whatever the account and the time: what a proposal of it takes from the bounds."""
+
+    expires_after: timedelta
+    registry_version: int | None
+    private: Sequence[str]
+    connector: str
+    sample: str | UnsetType
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +280,7 @@ class Plans:
         self.bounds = bounds
         self._accounts: dict[str, AccountPlan] = {}
         self._actions: dict[tuple[str, str], ActionPlan] = {}
+        self._types: dict[str, TypePlan] = {}
         self._kept_for_good: dict[tuple[str, str], _Lasting] = {}
         self._answers: dict[Hashable, PolicyAnswer] = {}
         self._schemas: dict[str, ParametersSchema | str | None] = {}
@@ -283,6 +297,20 @@ class Plans:
             return self._schemas[action_type]
         spec = self.bounds.action_type(action_type)
         return _kept(self._schemas, action_type, schema_in_force(spec.parameters if spec else None), MOST_PLANS)
+
+    def of_type(self, action_type: str) -> TypePlan:
+        known = self._types.get(action_type)
+        return known or _kept(self._types, action_type, self._plan_type(action_type), MOST_PLANS)
+
+    def _plan_type(self, name: str) -> TypePlan:
+        bounds = self.bounds
+        return TypePlan(
+            expires_after=bounds.expires_after(name),
+            registry_version=bounds.registry_version(name),
+            private=bounds.private(name),
+            connector=bounds.connector(name),
+            sample=bounds.sample(name),
+        )
 
     def account(self, account_id: str, now: datetime) -> AccountPlan:
         plan = self._accounts.get(account_id)

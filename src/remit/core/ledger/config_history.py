@@ -77,6 +77,8 @@ class ConfigHistory:
         """The state by that number; `None` where there never was one."""
         if not isinstance(config_sequence, int) or not 0 <= config_sequence <= self.latest.config_sequence:
             return None
+        if config_sequence == self.latest.config_sequence:
+            return self.latest
         if config_sequence not in self._kept:
             self._keep(config_sequence, BoundsInForce.from_wire(joined(self._parts_at(config_sequence))))
         self._kept.move_to_end(config_sequence)

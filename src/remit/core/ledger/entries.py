@@ -9,11 +9,12 @@ once, as a line: the line is hashed, stored and exported as it is.
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Literal, Self, cast, get_args
 
 import msgspec
 
-from remit.core.canonical import canonical, digest_of, sha256_hex
+from remit.core.canonical import canonical, digest_of
 from remit.core.values import Record, instant
 
 EventType = Literal[
@@ -193,7 +194,7 @@ def entry_hash(entry: dict[str, Any]) -> str:
 
 
 def next_entry(
-    head: Head,
+    head: Head | LedgerEntry,
     event_type: EventType,
     data: dict[str, Any] | Record,
     *,
@@ -206,9 +207,12 @@ def next_entry(
     written: bytes | None = None,
 ) -> LedgerEntry:
     """The entry that follows `head` in its chain. `written` is the canonical form of `data`, where it is at hand."""
-    record = data if isinstance(data, Record) else None
-    carried = msgspec.Raw(written or (canonical(data) if record is None else record.canonical()))
-    sequence, moment, previous = head.sequence + 1, instant(at), head.hash
+    if type(data) is dict:
+        record, form = None, written or canonical(data)
+    else:
+        record = cast("Record", data)
+        form = written or record.canonical()
+    carried, sequence, moment, previous = msgspec.Raw(form), head.sequence + 1, instant(at), head.hash
     hashed = _encode(
         _Hashed(
             account_id,
@@ -224,7 +228,7 @@ def next_entry(
             FORMAT,
         )
     )
-    hash = sha256_hex(hashed)
+    hash = sha256(hashed).hexdigest()
     # No text can hold this: within one, quotation marks are escaped.
     place = hashed.rindex(b',"previous_hash":')
     return LedgerEntry(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
+HASH_BYTES = 32
 _LEAF, _NODE = b"\x00", b"\x01"
 
 
-def _leaf_hash(data: bytes) -> bytes:
+def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(_LEAF + data).digest()
 
 
@@ -24,7 +25,11 @@ class TreeRoot:
         self._subtrees: list[bytes] = []
 
     def add(self, leaf: bytes) -> None:
-        self._subtrees.append(_leaf_hash(leaf))
+        self.add_hash(leaf_hash(leaf))
+
+    def add_hash(self, hash: bytes) -> None:
+        """A leaf of which the hash alone is at hand."""
+        self._subtrees.append(hash)
         self.size += 1
         closed = self.size
         while closed % 2 == 0:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from remit.core.canonical import canonical
+from remit.core.canonical import canonical, canonical_plain
 from remit.core.errors import InvalidInput
+from remit.core.intent import LARGEST_INTEGER
 from remit.core.ledger.entries import Head
-from remit.core.ledger.merkle import TreeRoot
+from remit.core.ledger.merkle import HASH_BYTES, TreeRoot, leaf_hash
 from remit.core.values import Record
 
 
@@ -29,7 +30,23 @@ class Seal(Record, frozen=True):
 
 def head_leaf(name: str, head: Head) -> bytes:
     """One leaf of a seal's tree: the canonical JSON of a chain's name, its last sequence and that entry's hash."""
-    return canonical({"action_intent_id": name, "hash": head.hash, "sequence": head.sequence})
+    leaf = {"action_intent_id": name, "hash": head.hash, "sequence": head.sequence}
+    return canonical_plain(leaf) if head.sequence <= LARGEST_INTEGER else canonical(leaf)
+
+
+@dataclass(slots=True)
+class HeadRun:
+    """Heads of chains that follow each other in an export: the hashes of their leaves, and the names at both ends."""
+
+    first: bytes | None = None
+    last: bytes | None = None
+    hashes: bytearray = field(default_factory=bytearray)
+
+    def add(self, name: str, head: Head) -> None:
+        """Raises `InvalidInput` if `name` does not follow the name before it."""
+        self.last = _follow(self.last, name.encode())
+        self.first = self.last if self.first is None else self.first
+        self.hashes += leaf_hash(head_leaf(name, head))
 
 
 @dataclass(slots=True)
@@ -42,11 +59,17 @@ class HeadFold:
 
     def add(self, name: str, head: Head) -> None:
         """Raises `InvalidInput` if `name` does not follow the name before it."""
-        place = name.encode()
-        if self._last is not None and place <= self._last:
-            raise InvalidInput("action_intent_id", f"{name!r} does not come after {self._last.decode()!r}", "sort them")
-        self._last = place
+        self._last = _follow(self._last, name.encode())
         self._root.add(head_leaf(name, head))
+
+    def add_run(self, run: HeadRun) -> None:
+        """Raises `InvalidInput` if its names do not follow the name before them."""
+        if run.first is None:
+            return
+        _follow(self._last, run.first)
+        self._last = run.last
+        for start in range(0, len(run.hashes), HASH_BYTES):
+            self._root.add_hash(bytes(run.hashes[start : start + HASH_BYTES]))
 
     @property
     def intents(self) -> int:
@@ -60,3 +83,9 @@ class HeadFold:
         return Seal(
             entries=self.entries + tenant_head.sequence, intents=self.intents, root=self.root(), tenant_head=tenant_head
         ).wire()
+
+
+def _follow(last: bytes | None, name: bytes) -> bytes:
+    if last is not None and name <= last:
+        raise InvalidInput("action_intent_id", f"{name.decode()!r} does not come after {last.decode()!r}", "sort them")
+    return name

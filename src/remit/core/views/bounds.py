@@ -162,7 +162,7 @@ class ProofAnswer(TypedDict):
 class BoundsChangedAnswer(TypedDict):
     """
     The effect of a change of the bounds, or with `dry_run` of one only looked at; with `proof` over all possible
-    actions, with `replay` to the history as well.
+    actions, with `replay` to the history as well. `warnings` are likely slips, which are allowed.
     """
 
     tenant_id: str
@@ -173,6 +173,7 @@ class BoundsChangedAnswer(TypedDict):
     type_versions: dict[str, int]
     zones_until: Json
     limits_from_zero: list[str]
+    warnings: list[str]
     proof: NotRequired[ProofAnswer]
     replay: NotRequired[ReplayAnswer]
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import typer
 
 from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput
-from remit.core.ledger.verification import KeptHead, heads_of, may_be_own, sound_entry
+from remit.core.ledger.verification import KeptHead, Report, heads_of, may_be_own
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.json_line import JsonLine
+from remit.entrypoints.cli.export_line import LONGEST_ENTRY_BYTES, entry_of
 from remit.entrypoints.cli.lines import batches, source
-
-# A configuration's entry holds all its policies.
-LONGEST_ENTRY_BYTES = 64 * 1024 * 1024
+from remit.entrypoints.cli.shared_reading import PART_BYTES, processes_for, verified_by_several
 
 Against = Annotated[
     str | None,
@@ -26,7 +25,7 @@ Against = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """The entries of a file, read anew each time; a line that is none is an empty object."""
+    """The entries of a file, read anew each time; an `UnreadableLine` in the place of one that holds none."""
 
     name: str
 
@@ -38,9 +37,22 @@ class ExportFile:
         return _entries(self.name, may_be_own)
 
 
-def export_lines(name: str) -> Iterable[dict[str, Any]]:
-    """The entries of a file by that name, or of stdin for `-`, which can be read once alone."""
-    return _entries(name) if name == "-" else ExportFile(name)
+def verify_file(name: str, kept: Iterable[KeptHead] | None = None) -> Report:
+    """
+    The invariants over a file by that name, or stdin for `-`, and over the heads that an earlier export named.
+
+    A large file is read by several processes.
+    """
+    if name == "-":
+        return verify_export(_entries(name), kept=kept or ())
+    processes = processes_for(_size(name)) if kept is None else 1
+    report = verified_by_several(name, processes, PART_BYTES) if processes > 1 else None
+    return report or verify_export(ExportFile(name), kept=kept or ())
+
+
+def _size(name: str) -> int:
+    # Where there is none, whoever opens it says so.
+    return Path(name).stat().st_size if Path(name).is_file() else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ class KeptExport:
         """Raises `InvalidInput` for what is no sound export."""
         if name == "-":
             raise InvalidInput("--against", "cannot be read from stdin", "name a file")
-        report = verify_export(ExportFile(name))
+        report = verify_file(name)
         if not report.ok or report.tenant_id is None:
             raise InvalidInput("--against", f"{name} is no sound export: {report.findings[0]}", "take another copy")
         return cls(name, report.tenant_id)
@@ -69,18 +81,5 @@ def _entries(name: str, wanted: Callable[[bytes], bool] = lambda _: True) -> Ite
         for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
             for line in batch:
                 if line.text is None or wanted(line.text):
-                    yield _entry(line)
+                    yield entry_of(line)
                 advance(line.size)
-
-
-def _entry(line: JsonLine) -> dict[str, Any]:
-    sound = sound_entry(line.text) if line.text is not None else None
-    if sound is not None:
-        return sound
-    try:
-        # A configuration may be longer than what one caller may send.
-        entry = line.value(most_parts=None)
-    except InvalidInput:
-        # Half a line is how a file that was cut off ends: a finding, not a slip of whoever asks.
-        entry = None
-    return entry if isinstance(entry, dict) else {}

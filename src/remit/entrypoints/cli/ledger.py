@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput
 from remit.core.ledger.verification import KeptHead, Report
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.exports import Against, KeptExport, export_lines
+from remit.entrypoints.cli.exports import Against, KeptExport, verify_file
 from remit.entrypoints.cli.options import AsJson, Db, FromOption, Tenant, ToOption, existing, moments
 from remit.entrypoints.report_files import as_csv, as_html
 
@@ -124,8 +123,7 @@ def recount(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db 
 
 
 def _verified(file: str, kept: KeptExport | None) -> Report:
-    lines = export_lines(file)
-    report = verify_export(lines, kept=kept.heads() if kept else ())
+    report = verify_file(file, kept.heads() if kept else None)
     if kept and report.tenant_id not in (None, kept.tenant_id):
         _heads(kept, str(report.tenant_id))
     return report

@@ -41,11 +41,26 @@ def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list
     """
     batch: list[JsonLine] = []
     for line in _read(stream, longest_bytes):
-        if line is not None and (line.text is None or line.text.strip()):
+        if line is not None and not line.is_blank:
             batch.append(line)
         if batch and (line is None or len(batch) == most):
             yield batch
             batch = []
+
+
+def lines_between(name: str, start: int, end: int, *, longest_bytes: int) -> Iterator[JsonLine]:
+    """Every line of a part of a file, which begins with the first byte of a line and ends behind one."""
+    with Path(name).open("rb") as stream:
+        stream.seek(start)
+        for line in _lines(_chunks_of(stream, end - start), longest_bytes):
+            if line is not None:
+                yield line
+
+
+def _chunks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while size > 0 and (chunk := stream.read(min(size, _CHUNK_BYTES))):
+        size -= len(chunk)
+        yield chunk
 
 
 def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:
@@ -56,9 +71,30 @@ def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:
         begun += chunk or b""
         if b"\n" in begun.lstrip() or len(begun) > longest_bytes:
             break
+    refuse_other_file(begun)
     first_line = begun.lstrip().partition(b"\n")[0].rstrip()
     read = values if is_document(first_line) else _lines
     return read(chain([begun], chunks), longest_bytes)
+
+
+_OTHERS = {
+    b"\x1f\x8b": ("compressed with gzip", "unpack it first: gunzip -k FILE"),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "unpack it first: zstd -d FILE"),
+    b"BZh": ("compressed with bzip2", "unpack it first: bunzip2 -k FILE"),
+    b"\xfd7zXZ\x00": ("compressed with xz", "unpack it first: xz -dk FILE"),
+    b"PK\x03\x04": ("a ZIP archive", "unpack it first, and name the file in it"),
+    b"SQLite format 3\x00": ("a SQLite database", "read it with --db FILE, or export it first: remit export --db FILE"),
+    b"\xff\xfe": ("text in UTF-16", "write it as UTF-8; PowerShell: remit ... | Out-File -Encoding utf8 FILE"),
+    b"\xfe\xff": ("text in UTF-16", "write it as UTF-8"),
+}
+"""Files by what they begin with: none of it can begin JSON in UTF-8."""
+
+
+def refuse_other_file(begun: bytes) -> None:
+    """Raises `InvalidInput` for what begins as a file that has to become lines first."""
+    for mark, (what, way_out) in _OTHERS.items():
+        if begun.startswith(mark):
+            raise InvalidInput("FILE", f"is {what}, and no lines of JSON", way_out)
 
 
 def _chunks(descriptor: int) -> Iterator[bytes | None]:

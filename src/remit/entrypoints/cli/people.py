@@ -70,6 +70,7 @@ def queue(
     """
     with existing(ctx, db, tenant) as remit:
         if groups:
+            _refuse_with_groups(account=account, proposed_by=proposed_by, assigned_to=assigned_to, after=after)
             _show_groups(remit.queue_groups(tenant, answerer=by), as_json)
             return
         items, cursor = remit.queue(
@@ -86,6 +87,14 @@ def queue(
         columns += ["budget left", "expires"]
         output.print_table(columns, [_queue_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
+
+
+def _refuse_with_groups(**chosen: str | None) -> None:
+    for name, value in chosen.items():
+        if value is not None:
+            raise InvalidInput(
+                f"--{name.replace('_', '-')}", "goes with a list, and --groups counts all", "leave one out"
+            )
 
 
 def _show_groups(found: WaitingGroups, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from remit.core.gate.amount import in_money
 from remit.core.gate.bounds import BoundsInForce
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.lines import source
+from remit.entrypoints.cli.lines import refuse_other_file, source
 from remit.wiring import Remit
 
 ReplayOption = Annotated[
@@ -75,7 +75,9 @@ class _File:
 
 def _lines(name: str) -> Iterator[bytes]:
     with source(name) as (stream, total), output.progress("replaying", total) as advance:
-        for line in stream:
+        for number, line in enumerate(stream):
+            if not number:
+                refuse_other_file(line)
             yield line.rstrip(b"\n")
             advance(len(line))
 

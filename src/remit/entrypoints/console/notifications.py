@@ -20,6 +20,13 @@ from remit.wiring import Remit
 router = APIRouter(route_class=FormRoute)
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 SHOWN = 30
+_ASKED_OF: dict[str, tuple[str, ...]] = {
+    "webhook": ("url", "signing_secret"),
+    "slack": ("url", "signing_secret", "slack_channel", "bot_token", "people"),
+    "email": ("recipients", "answer_links"),
+    "push": (),
+}
+"""The form's fields that a channel has and another has not."""
 
 
 async def ticked_notices(request: Request) -> list[str]:
@@ -66,7 +73,14 @@ def remove(remit: CurrentRemit, visitor: SubscriberVisitor, subscription_id: Sub
     return RedirectResponse(f"{HOME}telling", status_code=303)
 
 
-def _asked(said: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
+def _of_channel(said: Mapping[str, str]) -> dict[str, str]:
+    """A form without what was typed for a channel that is not the chosen one any more: nobody saw it last."""
+    others = {name for names in _ASKED_OF.values() for name in names} - {*_ASKED_OF.get(said.get("channel", ""), ())}
+    return {name: text for name, text in said.items() if name not in others}
+
+
+def _asked(form: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
+    said = _of_channel(form)
     accounts = said.get("accounts", "").split()
     return {
         "channel": said.get("channel"),

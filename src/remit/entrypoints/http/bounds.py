@@ -96,7 +96,7 @@ class WholeChange:
             changed = await to_thread.run_sync(carry_out)
         # Not in the tenant's turn at the threads: these take long, and have places of their own.
         proved = await to_thread.run_sync(partial(_proved, self.remit, changed, self._proof))
-        answer = {**_changed(self._response, *changed, dry_run=self._dry_run), **proved}
+        answer = {**_changed(self.remit, self._response, *changed, dry_run=self._dry_run), **proved}
         if self._replay is not None:
             answer["replay"] = await self._reads.replay(self.remit, self.caller, changed, self._replay)
         return answer
@@ -189,7 +189,7 @@ def _replaced(
 ) -> dict[str, Any]:
     part, expected = parse_part(kind, body), _expected(if_match)
     changed = remit.apply_part(caller.tenant_id, part, by=caller.name, dry_run=dry_run, expected_sequence=expected)
-    return {**_changed(response, *changed, dry_run=dry_run), **_proved(remit, changed, proof)}
+    return {**_changed(remit, response, *changed, dry_run=dry_run), **_proved(remit, changed, proof)}
 
 
 def _require_dry_run(dry_run: bool, **asked: bool) -> None:
@@ -223,7 +223,9 @@ def _mark(response: Response, in_force: BoundsInForce) -> None:
     response.headers["ETag"] = f'"{in_force.config_sequence}"'
 
 
-def _changed(response: Response, before: BoundsInForce, after: BoundsInForce, *, dry_run: bool) -> dict[str, Any]:
+def _changed(
+    remit: Remit, response: Response, before: BoundsInForce, after: BoundsInForce, *, dry_run: bool
+) -> dict[str, Any]:
     """The effect of a change, done or only looked at."""
     in_force = before if dry_run else after
     _mark(response, in_force)
@@ -237,4 +239,5 @@ def _changed(response: Response, before: BoundsInForce, after: BoundsInForce, *,
         "type_versions": shown["type_versions"],
         "zones_until": shown["zones_until"],
         "limits_from_zero": limits_from_zero(before, after),
+        "warnings": remit.warnings(after.bounds),
     }

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Iterator
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import orjson
 from anyio import CapacityLimiter, to_thread
@@ -100,14 +101,13 @@ class JsonRoute(BodyAfterCaller):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
-        known = frozenset(_query_names(self.dependant))
+        known = dict(_query_names(self.dependant))
 
         async def handle_known(request: Request) -> Response:
-            # `dryrun=true` would put in force what was only to be looked at, and `statuses=FAILED` list everything.
-            for name in request.query_params:
-                if name not in known:
-                    await self.let_in(request)
-                    raise InvalidInput(name[:100], "is not known in this query", _way_out(known))
+            mistake = _query_mistake(request, known)
+            if mistake:
+                await self.let_in(request)
+                raise mistake
             return await handle(request)
 
         return handle_known
@@ -157,13 +157,30 @@ class LeanRoute(JsonRoute):
         return handle
 
 
-def _query_names(dependant: Dependant) -> Iterator[str]:
-    yield from (field.alias for field in dependant.query_params)
+def _query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Each name that a query may hold, and whether it may be there several times."""
+    yield from ((field.alias, _is_list(field.field_info.annotation)) for field in dependant.query_params)
     for inner in dependant.dependencies:
         yield from _query_names(inner)
 
 
-def _way_out(known: frozenset[str]) -> str:
+def _is_list(annotation: Any) -> bool:
+    """Also one that may be left out."""
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
+
+
+def _query_mistake(request: Request, known: Mapping[str, bool]) -> InvalidInput | None:
+    # `dryrun=true` would put in force what was only to be looked at, and `statuses=FAILED` list everything; of
+    # `account_id=a&account_id=b` the first would not be looked at.
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in known:
+            return InvalidInput(name[:100], "is not known in this query", _way_out(known))
+        if times > 1 and not known[name]:
+            return InvalidInput(name, f"stands {times} times in this query", "send it once")
+    return None
+
+
+def _way_out(known: Mapping[str, bool]) -> str:
     return f"there is: {', '.join(sorted(known))}" if known else "leave the query out"
 
 

@@ -23,10 +23,12 @@ NEVER = "NEVER"
 """The reason for which there is no candidate where every one would break a property of the bounds."""
 
 
-def automation(context: Context, tenant_id: str, action_intent_id: str) -> tuple[BoundsInForce, Automation]:
+def automation(
+    context: Context, tenant_id: str, action_intent_id: str
+) -> tuple[BoundsInForce, ActionIntentV1, Automation]:
     """
-    The bounds in force, and what of them could be changed so that such an intent runs alone, with the counters as its
-    decision saw them. Raises `NotFound`, or `NotInThatState` for what does not wait for a person.
+    The bounds in force, the intent, and what of them could be changed so that such an intent runs alone, with the
+    counters as its decision saw them. Raises `NotFound`, or `NotInThatState` for what does not wait for a person.
     """
     snapshot = context.store.read([*intent_keys(tenant_id, action_intent_id), bounds_key(tenant_id)])
     case, history = found_in(snapshot, tenant_id, action_intent_id)
@@ -44,7 +46,7 @@ def automation(context: Context, tenant_id: str, action_intent_id: str) -> tuple
         person_required=case.person_required,
         facts=history.facts,
     )
-    return bounds, automate(seen)
+    return bounds, intent, automate(seen)
 
 
 def candidate_wire(before: BoundsInForce, candidate: Candidate) -> dict[str, Any]:
@@ -56,18 +58,26 @@ def candidate_wire(before: BoundsInForce, candidate: Candidate) -> dict[str, Any
     }
 
 
-def cannot_wire(found: Automation, *, any_allowed: bool) -> dict[str, str] | None:
+def cannot_wire(
+    found: Automation, bounds: BoundsInForce, action_type: str, *, any_allowed: bool
+) -> dict[str, str] | None:
     """
     The reasons why there is no candidate; `any_allowed` says whether one keeps the properties that the bounds have.
     """
     if found.cannot is not None:
-        return {"reason": found.cannot.reason, "explanation": found.cannot.explanation}
+        return {"reason": found.cannot.reason, "explanation": _explanation(found.cannot, bounds, action_type)}
     if found.already or any_allowed:
         return None
     return {
         "reason": NEVER,
         "explanation": "no change that would let it run keeps the properties of the bounds (never)",
     }
+
+
+def _explanation(cannot: Decision, bounds: BoundsInForce, action_type: str) -> str:
+    if cannot.reason == "RISK_LEVEL_HIGH" and bounds.action_type(action_type) is None:
+        return f"{action_type} is not registered, and counts as HIGH; register it with a tool, and propose it again"
+    return cannot.explanation
 
 
 def _usages(context: Context, bounds: BoundsInForce, intent: ActionIntentV1, decision: Decision) -> dict[str, Usage]:

@@ -16,7 +16,7 @@ from remit.core.values import parse_duration, shifted, utc
 from remit.flow.context import Context
 from remit.flow.reading.export import require_known
 from remit.flow.reading.sorted_events import sorted_events
-from remit.lab.history import MALFORMED, past_events
+from remit.lab.history import MALFORMED, PastEvent, past_events
 from remit.lab.order import in_order
 from remit.lab.replay import Replay, span_of
 
@@ -94,9 +94,24 @@ def _replay(
     replay = Replay(candidate, span)
     with sorted_events(past_events(told(entries, advance), span)) as events:
         # They were counted when they were read; whoever sets a limit of time still has a say.
-        for event in in_order(told(events, lambda _: advance(0))):
+        for event in in_order(_once(told(events, lambda _: advance(0)))):
             replay.add(event)
     return {"tenant_id": candidate.bounds.tenant, **replay.findings.wire()}
+
+
+def _once(events: Iterable[PastEvent]) -> Iterator[PastEvent]:
+    """The events, which come by time and entry. Raises `InvalidInput` for one that comes twice, and would count so."""
+    last: PastEvent | None = None
+    for event in events:
+        if last is not None and (last.at, last.entry_id) == (event.at, event.entry_id):
+            raise _stands_twice(f"the chain of intent {event.action_intent_id}")
+        yield event
+        last = event
+
+
+def _stands_twice(what: str) -> InvalidInput:
+    way_out = "name one export, as remit export wrote it; remit verify FILE says what else is wrong with this one"
+    return InvalidInput("FILE", f"{what} stands in it twice", way_out)
 
 
 def told(things: Iterable[Any], advance: Advance) -> Iterator[Any]:
@@ -109,6 +124,8 @@ def told(things: Iterable[Any], advance: Advance) -> Iterator[Any]:
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[LedgerEntry]:
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             yield LedgerEntry.parse(line)
         except ValueError as error:
@@ -124,6 +141,9 @@ class _About:
     first: datetime | None = None
     last: datetime | None = None
     configs: ConfigHistory = field(init=False)
+    _chain: str = ""
+    _sequences: dict[str | None, int] = field(default_factory=dict)
+    """Of the tenant's own chain, and of the intent's chain that is being read, the last entry's."""
 
     def __post_init__(self) -> None:
         self.configs = ConfigHistory(self.tenant_id)
@@ -139,5 +159,16 @@ class _About:
         except MALFORMED as error:
             problem = f"entry {entry.entry_id} cannot be read ({error})"
             raise InvalidInput("FILE", problem, "verify the file with remit verify --file") from None
+        self._follow(entry)
         self.first = at if self.first is None else min(self.first, at)
         self.last = at if self.last is None else max(self.last, at)
+
+    def _follow(self, entry: LedgerEntry) -> None:
+        """A chain of an intent that stands twice elsewhere shows when its decisions are put in order."""
+        name = entry.action_intent_id
+        if name is not None and name != self._chain:
+            self._sequences.pop(self._chain, None)
+            self._chain = name
+        if entry.sequence <= self._sequences.get(name, 0):
+            raise _stands_twice("the tenant's own chain" if name is None else f"the chain of intent {name}")
+        self._sequences[name] = entry.sequence

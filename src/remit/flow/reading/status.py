@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from remit.core.errors import NotFound
+from remit.core.errors import InvalidInput, NotFound
 from remit.core.execution.approval import is_auto_executed
 from remit.core.execution.publication import UNFINISHED, not_taken
 from remit.core.gate.autonomy import Stop
@@ -26,7 +26,7 @@ from remit.flow.amounts import amounts_in, pinned_type
 from remit.flow.breakers import paused_tools
 from remit.flow.context import Context, bounds_key, bounds_of, found_in, intent_keys, one, stops_keys, stops_over
 from remit.flow.obstacles import obstacle_now, tool_keys
-from remit.flow.pages import page_size
+from remit.flow.pages import LARGEST_PAGE, page_size
 from remit.flow.private_values import opened_now
 from remit.flow.reading.deputies import assigned
 from remit.flow.reading.described import described
@@ -186,10 +186,22 @@ def queue(
     now: datetime,
     order: QueueOrder = "turns",
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """The review queue: why, what is left of the budget, when it expires. Only in turns there are further pages."""
+    """
+    The review queue: why, what is left of the budget, when it expires. Only in turns there are further pages.
+
+    Raises `InvalidInput`, also for a cursor in another order: each would answer its first page again and again.
+    """
     if order == "turns":
         cases, following = waiting(context, tenant_id, which, after, page_size(limit))
         return _items(context, tenant_id, cases, now), following
+    if order not in get_args(QueueOrder):
+        raise InvalidInput("order", f"is {order!r}", f"ask for {', '.join(get_args(QueueOrder))}")
+    if after is not None:
+        raise InvalidInput(
+            "after",
+            f"goes on in turns, and there is one page by {order}",
+            f"leave it out, or ask for up to {LARGEST_PAGE} at once, or in turns",
+        )
     found = soonest(context, tenant_id, which, MOST_SORTED if order == "amount" else page_size(limit))
     items = _items(context, tenant_id, found, now)
     return (sorted(items, key=_by_amount)[: page_size(limit)] if order == "amount" else items), None

@@ -14,7 +14,7 @@ from remit.core.records import Key, chain_key
 from remit.core.values import ApprovalSource, instant
 from remit.flow.context import Context
 from remit.flow.pages import page_size
-from remit.ports import Snapshot, entry_cursor
+from remit.ports import Snapshot, cursor_of, entry_cursor
 
 _MOST_LOOKS = 10
 MOST_AT_ONCE = 100
@@ -35,10 +35,11 @@ class TimelineFilter:
         """Is it, and all that comes after it, older than what is asked for?"""
         return self.since is not None and datetime.fromisoformat(entry.at) < self.since
 
-    @property
-    def begins(self) -> str | None:
-        """The cursor of its first page."""
-        return f"{instant(self.before)}|" if self.before is not None else None
+    def begins(self, after: str | None) -> str | None:
+        """The cursor of the page behind `after`, which never leads to what is not asked for."""
+        if self.before is None or (after is not None and cursor_of(after)[0] < self.before):
+            return after
+        return f"{instant(self.before)}|"
 
     def wants(self, told: dict[str, Any]) -> bool:
         return bool(told["text"]) and self.approval_source in (None, told["approval_source"])
@@ -53,7 +54,7 @@ def timeline(
     Where the filter leaves much out, a page may hold fewer and still have a next one.
     """
     told: list[dict[str, Any]] = []
-    after = after or which.begins
+    after = which.begins(after)
     types = TOLD if which.event_types is None else [name for name in TOLD if name in which.event_types]
     for _ in range(_MOST_LOOKS):
         entries = context.store.recent(tenant_id, types, which.account_id, after, page_size(limit))

@@ -24,7 +24,8 @@ from remit.core.records import (
     STOPS,
     USAGE,
 )
-from remit.stores.units import RecordId, cursor_of
+from remit.ports import cursor_of
+from remit.stores.units import RecordId
 
 ItemKey = tuple[str, str]
 """Partition key and sort key."""

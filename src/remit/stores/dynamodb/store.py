@@ -28,6 +28,7 @@ from remit.ports import (
     Runnable,
     Snapshot,
     UnitOfWork,
+    cursor_of,
 )
 from remit.stores.dynamodb.bounds import altered_parts, versioned_whole
 from remit.stores.dynamodb.client import Table
@@ -66,7 +67,7 @@ from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_after, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
-from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, queue_line, record_id, tenants_in_turn
+from remit.stores.units import RecordSnapshot, by_time, first_of_each, queue_line, record_id, tenants_in_turn
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)

@@ -5,7 +5,6 @@ changes. Nothing here knows a database; `load` is how it looks things up.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,39 +55,51 @@ class RowChange:
 
 @dataclass(slots=True)
 class _Written:
-    """The records written so far, `None` for a deleted one; and what the chains have grown by."""
+    """
+    The records written so far, `None` for a deleted one; and what the chains have grown by. `touched` has their places,
+    and maybe further ones.
+    """
 
+    touched: set[RecordId]
     records: dict[RecordId, Stored | None] = field(default_factory=dict)
     chains: dict[RecordId, list[LedgerEntry]] = field(default_factory=dict)
 
     def take(self, writes: Writes[Any], shown: RecordSnapshot) -> None:
+        records, touched = self.records, self.touched
         for key, record in writes.puts:
             place = check_may_put(key, shown)
-            self.records[place] = rewritten(record, shown.records.get(place))
+            records[place] = rewritten(record, shown.records.get(place))
+            touched.add(place)
         for key in writes.deletes:
-            self.records[check_may_put(key, shown)] = None
-        for entry in writes.entries:
-            # A tenant's own chain is no record; nothing else has a place without an id.
-            place = _CHAIN, entry.tenant_id, entry.action_intent_id or ""
-            if (grown := self.chains.get(place)) is None:
-                self.chains[place] = [entry]
-            else:
-                grown.append(entry)
+            place = check_may_put(key, shown)
+            records[place] = None
+            touched.add(place)
+        self._grow(writes.entries)
+
+    def _grow(self, entries: Sequence[LedgerEntry]) -> None:
+        grown: list[LedgerEntry] = []
+        last: LedgerEntry | None = None
+        for entry in entries:
+            if last is None or entry.action_intent_id != last.action_intent_id or entry.tenant_id != last.tenant_id:
+                # A tenant's own chain is no record; nothing else has a place without an id.
+                place = _CHAIN, entry.tenant_id, entry.action_intent_id or ""
+                grown, last = self.chains.setdefault(place, []), entry
+                self.touched.add(place)
+            grown.append(entry)
 
     def add(self, other: _Written) -> None:
         self.records.update(other.records)
         for place, entries in other.chains.items():
             self.chains.setdefault(place, []).extend(entries)
 
-    def touches(self, places: Sequence[RecordId]) -> bool:
-        return not (self.records.keys().isdisjoint(places) and self.chains.keys().isdisjoint(places))
-
 
 class _Named(NamedTuple):
-    """The places that a unit names, and will name after seeing those, if that is known ahead."""
+    """The places that a unit names with what is stored there, and those that it will name after seeing that."""
 
-    first: list[RecordId]
+    places: list[RecordId]
+    shown: RecordSnapshot
     more: list[RecordId] | None
+    """`None` where that is not known ahead."""
 
 
 class SqlBatch:
@@ -98,7 +109,9 @@ class SqlBatch:
         """`known` is as last committed, and need not be loaded. A count of what waits is so many rows at most."""
         self._load, self._known, self._count_slots = load, known, count_slots
         self._loaded: dict[RecordId, Shown] = {}
-        self._written = _Written()
+        self._touched: set[RecordId] = set()
+        """Every place that is not as it was loaded, and maybe further ones."""
+        self._written = _Written(self._touched)
         self._bounds: dict[RecordId, Stored | None] = {}
         self._named: dict[int, _Named] = {}
 
@@ -112,8 +125,8 @@ class SqlBatch:
         guessed = [_guessed(unit, places, last_seen) for unit, places in zip(units, named, strict=True) if last_seen]
         self._fetch(chain(chain.from_iterable(named), chain.from_iterable(guessed)))
         for unit, places in zip(units, named, strict=True):
-            self._named[id(unit)] = _Named(places, self._predicted(unit, places) if unit.then_reads else None)
-        self._fetch(chain.from_iterable([more for _, more in self._named.values() if more]))
+            self._named[id(unit)] = self._predicted(unit, places)
+        self._fetch(chain.from_iterable([named.more for named in self._named.values() if named.more]))
 
     def read_before(self, place: RecordId, body: str | bytes) -> Any:
         """A record whose body was read in this transaction, and locked where others could write it; it is not again."""
@@ -123,7 +136,7 @@ class SqlBatch:
 
     def carry_out(self, units: Sequence[UnitOfWork[Any]], enough: Callable[[], bool] = lambda: False) -> list[Any]:
         """One caller's answers, of the first units alone if that is `enough`. If this raises, none of them counts."""
-        mine, answers = _Written(), []
+        mine, answers = _Written(self._touched), []
         for unit in units:
             answers.append(self._answer(unit, mine))
             if enough():
@@ -146,12 +159,15 @@ class SqlBatch:
 
     def _counted(self) -> dict[tuple[str, Operation], list[Row]]:
         """The changes of the counts of what waits, in the order in which everybody locks them."""
-        total: Counter[Row] = Counter()
+        total: dict[Row, int] = {}
         for target, record in self._written.records.items():
             if isinstance(record, Case):
                 before = cast("Stored | None", self._loaded.get(target))
                 if waits(before) or waits(record):
-                    total.update(count_rows(before, record, self._count_slots))
+                    for key, more in count_rows(before, record, self._count_slots).items():
+                        total[key] = total.get(key, 0) + more
+        if not total:
+            return {}
         changed = [(more, *key) for key, more in sorted(total.items()) if more]
         fewer = [row[1:] for row in changed if row[0] < 0]
         rows: dict[tuple[str, Operation], list[Row]] = {
@@ -162,7 +178,7 @@ class SqlBatch:
 
     def written(self) -> dict[RecordId, Shown]:
         """The records as they are when the changes are committed, and the chains: `None` for one that nobody read."""
-        nothing, loaded = _Written(), self._loaded
+        nothing, loaded = _Written(set()), self._loaded
         chains = {
             place: self._now(place, nothing) if place in loaded else None for place in self._written.chains if place[2]
         }
@@ -224,12 +240,15 @@ class SqlBatch:
         return writes.answer
 
     def _show(self, unit: UnitOfWork[Any], mine: _Written) -> RecordSnapshot:
-        places, more = self._named.get(id(unit)) or _Named(self._fetched(unit.reads), None)
-        shown = RecordSnapshot(self._current(places, mine))
-        if unit.then_reads is not None:
-            # What was predicted holds unless a unit before it changed what it looked at.
-            if more is None or mine.touches(places) or self._written.touches(places):
-                more = self._fetched(needed(unit, shown))
+        named = self._named.get(id(unit))
+        # What was predicted holds unless a unit before it changed what it looked at.
+        if named is None or not self._touched.isdisjoint(named.places):
+            shown, more = RecordSnapshot(self._current(self._fetched(unit.reads), mine)), None
+        else:
+            _, shown, more = named
+        if more is None:
+            more = self._fetched(needed(unit, shown))
+        if more:
             shown.records.update(self._current(more, mine))
         return shown
 
@@ -258,13 +277,14 @@ class SqlBatch:
             return loaded
         return loaded.after(entries) if isinstance(loaded, IntentHistory) else IntentHistory(entries)
 
-    def _predicted(self, unit: UnitOfWork[Any], places: Sequence[RecordId]) -> list[RecordId] | None:
+    def _predicted(self, unit: UnitOfWork[Any], places: list[RecordId]) -> _Named:
         loaded = self._loaded
         shown = RecordSnapshot({place: loaded[place] for place in places})
-        # If it raises: at its turn it is asked again, and what it raises then is its answer.
-        with suppress(Exception):
-            return [record_id(key) for key in needed(unit, shown)]
-        return None
+        try:
+            return _Named(places, shown, [record_id(key) for key in needed(unit, shown)])
+        except Exception:
+            # At its turn it is asked again, and what it raises then is its answer.
+            return _Named(places, shown, None)
 
     def _fetch(self, places: Iterable[RecordId]) -> None:
         loaded, known = self._loaded, self._known

@@ -12,16 +12,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import CASE, INTERNAL_OBJECT, KINDS, PRIVATE_VALUES, RESULT, SAMPLE, TIMED, due_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import count_changes, holder_of
+from remit.ports import cursor_of
 from remit.stores.bounds_parts import BOUNDS_PARTS
 from remit.stores.packing import RECORDS, packed
 from remit.stores.segments import Segment
-from remit.stores.units import cursor_of
 
 Row = tuple[Any, ...]
 
@@ -66,6 +67,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+# What one write says is mostly of a few moments, asked for by each of its rows.
+@lru_cache(maxsize=1024)
 def microseconds(moment: datetime) -> int:
     """Since 1970; `moment` is aware."""
     return (moment - _EPOCH) // _MICROSECOND
@@ -184,7 +187,12 @@ def event_rows(segment: Segment) -> list[Row]:
 
 def segment_at_us(segment: Segment) -> int:
     """The one moment of its entries."""
-    return microseconds(datetime.fromisoformat(segment.first.at))
+    return _microseconds_of(segment.first.at)
+
+
+@lru_cache(maxsize=1024)
+def _microseconds_of(at: str) -> int:
+    return microseconds(datetime.fromisoformat(at))
 
 
 def cursor_us(text: str) -> tuple[int, str]:

@@ -27,6 +27,7 @@ from remit.ports import (
     Runnable,
     Snapshot,
     UnitOfWork,
+    cursor_of,
 )
 from remit.stores.bounds_parts import is_head
 from remit.stores.group_commit import GroupCommit
@@ -47,7 +48,7 @@ from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import Begun, SqlWriter
-from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, first_of_each, parse_record, record_id
+from remit.stores.units import RecordSnapshot, after_each, by_time, first_of_each, parse_record, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)

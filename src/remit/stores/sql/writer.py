@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -169,14 +168,14 @@ class SqlWriter:
         return found
 
     def _commit(self, driver: Any, carried_out: _CarriedOut, changes: list[RowChange]) -> None:
-        asked = threading.Event()
+        asked: list[bool] = []
         if any(map(_queues, changes)):
             carried_out.settlements.append(self._announcer.announce)
         try:
-            self._dialect.commit(driver, changes, asked.set)
+            self._dialect.commit(driver, changes, partial(asked.append, True))
             carried_out.settle()
         except BaseException as error:
-            if not asked.is_set():
+            if not asked:
                 raise
             # The database's own word that it did not commit.
             if self._dialect.fault(error) in (DriverFault.AGAIN, DriverFault.REFUSED):

@@ -16,12 +16,20 @@ and the changes of the bounds.
 
 `lines` reads entries that are just as Remit writes them in a quick way. `tenant_chain` reads the tenant's own chain;
 `verifier` takes the rest apart into chains, `intent_chain` and `in_force` read one intent's, `windows`, `seals` and
-`kept_heads` hold what spans them, `rows` says what a live row has to be. No repairing belongs here: what is wrong is a
-finding, never an exception.
+`kept_heads` hold what spans them, `parts` puts together what was read in parts, `rows` says what a live row has to be.
+No repairing belongs here: what is wrong is a finding, never an exception.
 """
 
 from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
-from remit.core.ledger.verification.lines import is_of_intent, may_be_own, read_line, sound_entry, written_line
+from remit.core.ledger.verification.lines import (
+    UnreadableLine,
+    is_of_intent,
+    may_be_own,
+    read_line,
+    sound_entry,
+    written_line,
+)
+from remit.core.ledger.verification.parts import Part, PartReader, may_begin_part, verify_parts
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
 from remit.core.ledger.verification.seals import listed_heads
 from remit.core.ledger.verification.verifier import verify
@@ -30,13 +38,18 @@ __all__ = [
     "INVARIANTS",
     "Finding",
     "KeptHead",
+    "Part",
+    "PartReader",
     "Report",
+    "UnreadableLine",
     "heads_of",
     "is_of_intent",
     "listed_heads",
     "may_be_own",
+    "may_begin_part",
     "read_line",
     "sound_entry",
     "verify",
+    "verify_parts",
     "written_line",
 ]

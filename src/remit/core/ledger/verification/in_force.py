@@ -37,7 +37,7 @@ from remit.core.ledger.stop_history import StopHistory
 from remit.core.ledger.verification.due import ByBounds, mode_facts, question_facts, verdict_facts
 from remit.core.ledger.verification.entry_data import moment
 from remit.core.ledger.verification.limits_seen import misread_charges, misread_limits
-from remit.core.ledger.verification.local_hours import hours_around, may_show
+from remit.core.ledger.verification.local_hours import hours_around, local_time, may_show
 from remit.core.ledger.verification.refusals import contradictions
 from remit.core.opened_intent import OpenedIntent
 from remit.core.values import shifted
@@ -72,10 +72,10 @@ class InForceChecks:
 
     def decision(self, intent: ActionIntentV1, proposed: Data, data: Data, entry: Data) -> None:
         """A `GATE_DECIDED` entry: lists, mode, risk, confidence, policy and its version, and the stops."""
-        state = self.state(data, entry)
+        state, at = self.state(data, entry), _at(entry)
         checks = {check["check"]: check for check in data["checks"]}
         self._check_edit(intent, proposed, checks)
-        self._check_stop(intent, checks, _at(entry))
+        self._check_stop(intent, checks, at)
         for problem in contradictions(intent, data, entry, CLOCKS_AGREE):
             self._broken(problem)
         if state is None:
@@ -89,12 +89,13 @@ class InForceChecks:
         self._check_facts(intent, state, data, checks.get("facts"))
         if "mode" in checks:
             self._compare(checks["mode"], mode_facts(self._by_bounds.mode(intent, state)))
+        policies = state.policies(platform)
         if "policy" in checks:
-            self._check_policy(intent, state, data, checks["policy"], _at(entry), state.policies(platform))
+            self._check_policy(intent, state, data, checks["policy"], at, policies)
         if "budget" in checks and data["result"] != "AUTO_EXECUTED":
-            for problem in misread_limits(intent, state, data, checks["budget"], _at(entry)):
+            for problem in misread_limits(intent, state, data, checks["budget"], at):
                 self._broken(problem)
-        self._check_log_only(intent, state, data, checks, _at(entry), state.policies(platform))
+        self._check_log_only(intent, state, data, checks, at, policies)
 
     def _check_edit(self, intent: ActionIntentV1, proposed: Data, checks: Mapping[str, Data]) -> None:
         seen = checks.get("not_edited")
@@ -180,7 +181,8 @@ class InForceChecks:
         self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
     ) -> PolicyQuestion:
         """As its policies were asked, at the hour that the check says."""
-        local = LocalTime.parse(check["saw"]["local_time"])
+        said = check["saw"]["local_time"]
+        local = local_time(said) if type(said) is str else LocalTime.parse(said)
         if not may_show(local, at):
             self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
         known, scopes = state.type_in_force(intent.action_type), state.scopes_of(intent)

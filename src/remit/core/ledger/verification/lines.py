@@ -10,14 +10,13 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from itertools import product
-from typing import Any, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import orjson
 
-from remit.core.canonical import read_canonical, sha256_hex
+from remit.core.canonical import canonical_reader, sha256_hex
 from remit.core.json_text import MOST_DEPTH
-from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, EventType
+from remit.core.ledger.entries import EventType
 
 
 class SoundEntry(dict[str, Any]):
@@ -30,16 +29,33 @@ class SoundEntry(dict[str, Any]):
     __slots__ = ()
 
 
-_FIELDS = (*ENTRY_FIELDS, "v")
-_TEXT_OR_NONE = (str, type(None))
-_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(_FIELDS, (str,)),
-    **dict.fromkeys(("account_id", "action_intent_id", "previous_hash"), _TEXT_OR_NONE),
-    **dict.fromkeys(("sequence", "v"), (int,)),
-    "data": (dict,),
-}
-_SHAPES = frozenset(product(*_TYPES.values()))
+class UnreadableLine(dict[str, Any]):
+    """The `problem` of a line of an export that holds no entry, with the way out; it stands where the entry would."""
+
+    __slots__ = ()
+
+
+class _Written(TypedDict):
+    """An entry of this format and of a type that is known: every field and no other, for those would not be kept."""
+
+    account_id: str | None
+    action_intent_id: str | None
+    actor: str
+    at: str
+    data: dict[str, Any]
+    entry_id: str
+    event_type: EventType
+    hash: str
+    previous_hash: str | None
+    sequence: int
+    tenant_id: str
+    v: Literal[2]
+
+
+_read = canonical_reader(_Written)
 KNOWN_EVENTS = frozenset(get_args(EventType))
+_UNREADABLE = b"!"
+"""No JSON begins so."""
 # Sorted keys come in this order, and what stands behind the last of them holds nothing.
 _BEHIND_HASH = b',"previous_hash":'
 
@@ -49,8 +65,8 @@ def sound_entry(line: bytes) -> SoundEntry | None:
     try:
         if line.count(b"{") + line.count(b"[") > MOST_DEPTH:
             return None
-        value = read_canonical(line)
-        if not _is_entry(value):
+        value = _read(line)
+        if not is_aware(value["at"]):
             return None
         place, hash = line.rindex(_BEHIND_HASH), b',"hash":"%b"' % value["hash"].encode()
     except (ValueError, TypeError, RecursionError):
@@ -58,18 +74,6 @@ def sound_entry(line: bytes) -> SoundEntry | None:
     if not line.endswith(hash, 0, place) or sha256_hex(line[: place - len(hash)] + line[place:]) != value["hash"]:
         return None
     return SoundEntry(value)
-
-
-def _is_entry(value: Any) -> bool:
-    """Of this format and of a type that is known, with every field and no other."""
-    return (
-        type(value) is dict
-        and tuple(value) == _FIELDS
-        and tuple(map(type, value.values())) in _SHAPES
-        and value["v"] == FORMAT
-        and value["event_type"] in KNOWN_EVENTS
-        and is_aware(value["at"])
-    )
 
 
 # What one write added has one time.
@@ -83,13 +87,17 @@ def is_aware(at: str) -> bool:
 
 
 def read_line(line: bytes) -> Any:
-    """The JSON value in a line that `written_line` wrote; as a `SoundEntry` where it is one."""
+    """The value in a line that `written_line` wrote; as a `SoundEntry` where it is one."""
+    if line.startswith(_UNREADABLE):
+        return UnreadableLine(json.loads(line.removeprefix(_UNREADABLE)))
     sound = sound_entry(line.removesuffix(b"\n"))
     return json.loads(line) if sound is None else sound
 
 
 def written_line(value: Any) -> bytes:
-    """One line that reads as the same JSON value."""
+    """One line that `read_line` reads as the same value."""
+    if isinstance(value, UnreadableLine):
+        return _UNREADABLE + json.dumps(value).encode()
     try:
         quick = orjson.dumps(value)
         if orjson.loads(quick) == value:

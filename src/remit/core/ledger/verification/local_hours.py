@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from remit.core.gate.budget import DEFAULT_ZONE
 from remit.core.gate.policy_input import LocalTime
-from remit.core.values import shifted
+from remit.core.values import shifted, utc
 
 _FARTHEST_ZONE_H = 15
 
 
 def may_show(local: LocalTime, at: datetime) -> bool:
     """Can some clock on earth show that hour at that moment?"""
-    shown = datetime.fromisoformat(local.date).replace(hour=local.hour, tzinfo=at.tzinfo)
-    return LocalTime.of(shown) == local and abs(shown - at) <= timedelta(hours=_FARTHEST_ZONE_H + 1)
+    shown = _as_utc(local)
+    return shown is not None and abs(shown - utc(at)) <= timedelta(hours=_FARTHEST_ZONE_H + 1)
+
+
+@lru_cache(maxsize=256)
+def local_time(text: str) -> LocalTime:
+    """As `LocalTime.parse`: many decisions are made in one hour."""
+    return LocalTime.parse(text)
+
+
+@lru_cache(maxsize=256)
+def _as_utc(local: LocalTime) -> datetime | None:
+    """The moment when UTC's clocks show it; `None` if no clock ever does. Raises `ValueError` for what is no hour."""
+    shown = datetime.fromisoformat(local.date).replace(hour=local.hour, tzinfo=UTC)
+    return shown if LocalTime.of(shown) == local else None
 
 
 def hours_around(at: datetime, zone: str) -> Iterator[LocalTime]:

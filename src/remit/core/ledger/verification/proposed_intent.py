@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.verification.entry_data import Data, names_bounds
@@ -23,25 +22,33 @@ class ProposedIntent:
 
     def __init__(self, entry: Data, private: KeptPrivate) -> None:
         self._entry, self._private = entry, private
+        self._stored: ActionIntentV1 | None = None
+        self._opened: ActionIntentV1 | None = None
+        self._paths: set[str] | None = None
 
     @property
     def has_its_digest(self) -> bool:
         intent = self._entry["data"]
         return bool(digest_of_wire(dict(intent)) == intent["digest"])
 
-    @cached_property
+    @property
     def stored(self) -> ActionIntentV1:
-        return ActionIntentV1.from_wire(self._entry["data"])
+        if self._stored is None:
+            self._stored = ActionIntentV1.from_wire(self._entry["data"])
+        return self._stored
 
-    @cached_property
+    @property
     def private_paths(self) -> set[str]:
         """The paths that are committed to; the first format knew of none."""
-        if not names_bounds(self._entry) or not may_have_private(self.stored):
-            return set()
-        return {path for path, _ in private_paths(self.stored)}
+        if self._paths is None:
+            may_have = names_bounds(self._entry) and may_have_private(self.stored)
+            self._paths = {path for path, _ in private_paths(self.stored)} if may_have else set()
+        return self._paths
 
-    @cached_property
+    @property
     def opened(self) -> ActionIntentV1:
-        if not self.private_paths:
-            return self.stored
-        return open_intent(self.stored, self._private(self.stored.action_intent_id))
+        if self._opened is None:
+            stored = self.stored
+            has_private = bool(self.private_paths)
+            self._opened = open_intent(stored, self._private(stored.action_intent_id)) if has_private else stored
+        return self._opened

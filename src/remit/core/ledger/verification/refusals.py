@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
 from remit.core.gate.budget import AMOUNT_UNKNOWN, BUDGET_EXCEEDED, PRINCIPAL_MISSING
 from remit.core.gate.decision import (
@@ -78,21 +80,34 @@ def _of_expiry(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: ti
             yield f"its check 'expiry' saw {check['saw']}, and it expires at {instant(intent.expires_at)}"
 
 
-def _of_order(checks: Sequence[Data]) -> Iterator[str]:
+def _of_order(checks: Sequence[Data]) -> Iterable[str]:
     """Each check stands in its place, and none is left out before the one that decided."""
-    names = [check["check"] for check in checks]
+    said = tuple([(check["check"], check["passed"]) for check in checks])
+    # As most decisions passed most have; what equals a yes or no, and is none, is not taken for one.
+    if all(type(name) is str and type(passed) is bool for name, passed in said):
+        return _known_order(said)
+    return _in_disorder(said)
+
+
+@lru_cache(maxsize=256)
+def _known_order(said: tuple[tuple[str, bool], ...]) -> Sequence[str]:
+    return tuple(_in_disorder(said))
+
+
+def _in_disorder(said: Sequence[tuple[Any, Any]]) -> Iterator[str]:
+    names = [name for name, _ in said]
     made = [name for name in names if name not in _AFTERWARDS]
     last = ORDER.index(made[-1]) if made and made[-1] in ORDER else -1
     due = [name for name in ORDER[: last + 1] if name in made or name not in _SOMETIMES]
     if names != [*due, *(name for name in _AFTERWARDS if name in names)]:
         yield f"its checks are {', '.join(names)}, and not those of the gate in their order"
     # Of the mode the policies are told, and it refuses nothing by itself.
-    for check in checks[: len(made) - 1]:
-        if check["passed"] is not True and check["check"] != "mode":
-            yield f"its check {check['check']!r} refused it, and others were made after it"
-    for check in checks[len(made) :]:
-        if check["passed"] is not _AFTERWARDS.get(check["check"]):
-            yield f"its check {check['check']!r} says {check['passed']}, and always says otherwise"
+    for name, passed in said[: len(made) - 1]:
+        if passed is not True and name != "mode":
+            yield f"its check {name!r} refused it, and others were made after it"
+    for name, passed in said[len(made) :]:
+        if passed is not _AFTERWARDS.get(name):
+            yield f"its check {name!r} says {passed}, and always says otherwise"
 
 
 def _of_policy(data: Data) -> Iterator[str]:

@@ -67,6 +67,18 @@ class Report:
         if len(self.findings) < MOST_FINDINGS:
             self.findings.append(Finding(invariant, where, problem))
 
+    def add(self, part: Report) -> None:
+        """Append the findings and counts of the part that follows."""
+        self.tenant_id = part.tenant_id if self.tenant_id is None else self.tenant_id
+        self.findings += part.findings[: MOST_FINDINGS - len(self.findings)]
+        self.entries += part.entries
+        self.intents += part.intents
+        self.autonomous += part.autonomous
+        self.approved_by_people += part.approved_by_people
+        self.running += part.running
+        self.broken_count += part.broken_count
+        self.newer |= part.newer
+
     def wire(self) -> dict[str, Any]:
         return {
             "ok": self.ok,

@@ -72,6 +72,10 @@ class SampleAnswers:
     def add(self, answered: SampleAnswered) -> None:
         self._answers.setdefault(answered.name, []).append(answered)
 
+    def in_order(self) -> list[SampleAnswered]:
+        """All of them; those of one name as they came."""
+        return [each for answers in self._answers.values() for each in answers]
+
     def check(self, stops: Sequence[Data], where: str) -> None:
         """
         Finish once every chain was read; `stops` are the entries of the tenant's chain that name the answer behind

@@ -8,7 +8,7 @@ from typing import Any
 
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import Head
-from remit.core.ledger.seal import HeadFold, Seal
+from remit.core.ledger.seal import HeadFold, HeadRun, Seal
 from remit.core.ledger.verification.report import Broken
 from remit.core.values import Record
 
@@ -38,12 +38,12 @@ class SealedHeads:
     """
     The heads of the intents' chains as they come: folded, and kept only where the closing seal has them `named`.
 
-    `fold` is `None` where they did not come in the order of their names.
+    `fold` is `None` where they did not come in the order of their names; of a part of a file it is their run.
     """
 
     named: bool = False
     count: int = 0
-    fold: HeadFold | None = field(default_factory=HeadFold)
+    fold: HeadFold | HeadRun | None = field(default_factory=HeadFold)
     by_name: dict[str, Head] = field(default_factory=dict)
 
     def add(self, name: str, head: Head) -> bool:
@@ -58,6 +58,12 @@ class SealedHeads:
             except (InvalidInput, ValueError):
                 self.fold = None
         return not again
+
+    def add_run(self, run: HeadRun, count: int) -> None:
+        """Those of a part. Raises `InvalidInput` if they do not follow those before in the order of their names."""
+        self.count += count
+        if isinstance(self.fold, HeadFold):
+            self.fold.add_run(run)
 
 
 @dataclass(slots=True)
@@ -132,8 +138,8 @@ def _part(seal: Seal | SealPart) -> int:
     return seal.part if isinstance(seal, SealPart) else 1
 
 
-def _check_root(seal: Seal, fold: HeadFold | None, broken: Broken) -> None:
-    if fold is None:
+def _check_root(seal: Seal, fold: HeadFold | HeadRun | None, broken: Broken) -> None:
+    if not isinstance(fold, HeadFold):
         broken(6, "the seal", "the chains do not stand in the order of their names, so its root cannot be checked")
     elif fold.root() != seal.root:
         broken(6, "the seal", f"its root is {seal.root}, that of the chains in the file is {fold.root()}")

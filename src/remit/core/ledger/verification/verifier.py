@@ -9,7 +9,7 @@ from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
-from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware, is_of_intent
+from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, UnreadableLine, is_aware, is_of_intent
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
@@ -29,6 +29,7 @@ def verify(
     sealed: bool,
     counters: Counters | None = None,
     counters_after: Callable[[], Counters] | None = None,
+    counters_from: str = "",
     kept: Iterable[KeptHead] = (),
     report: Report | None = None,
     private: KeptPrivate = nothing_kept,
@@ -38,25 +39,32 @@ def verify(
 
     `own_chain` is read first, and holds the tenant's own chain; other entries in it are skipped, so that it may be the
     whole export. `counters` are the live counters by window id, read before the entries, and `counters_after` reads
-    them again when the entries have been read; without them the counters are rebuilt from the charges. `sealed` says
+    them again when the entries have been read; without them the counters are rebuilt from the charges. Those of windows
+    that come before `counters_from` need not be there. `sealed` says
     whether a seal must stand at the end; `kept` are the heads of an earlier export in its order, which these entries
     must still hold. `private` answers the private values that are kept for an intent. What is found is added to
     `report`, or to a new one.
     Never raises for what is wrong in the entries: that is a finding.
     """
-    verifier = _Verifier(report or Report(), counters, kept, private)
+    verifier = Verifier(report or Report(), counters, kept, private)
     verifier.foresee(own_chain)
     for entry in entries:
         verifier.add(entry)
     found = verifier.finish(must_be_sealed=sealed)
     if counters is not None:
-        verifier.windows.compare_live(counters_after() if counters_after else counters)
+        verifier.windows.compare_live(counters_after() if counters_after else counters, counters_from)
     return found
 
 
-class _Verifier:
+class Verifier:
+    """Takes entries one by one; what spans chains is checked when it is told to finish."""
+
     def __init__(
-        self, report: Report, counters: Counters | None, kept: Iterable[KeptHead], private: KeptPrivate
+        self,
+        report: Report,
+        counters: Counters | None = None,
+        kept: Iterable[KeptHead] = (),
+        private: KeptPrivate = nothing_kept,
     ) -> None:
         self.report, self._private = report, private
         self.windows = Windows(self.report.broken, counters)
@@ -66,6 +74,10 @@ class _Verifier:
         self.own: TenantChain | None = None
         self.own_head: Head | None = None
         self.heads = SealedHeads()
+        self.foreseen = self.own_entries = 0
+        """How many entries of the tenant's own chain were read ahead, and how many in their place."""
+        self.strays = 0
+        """How many were no entries."""
         self._chain: list[LedgerLine] = []
 
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
@@ -73,6 +85,7 @@ class _Verifier:
         for entry in entries:
             if is_of_intent(entry) or _malformed(entry):
                 continue
+            self.foreseen += 1
             if _newer(entry):
                 self._known_chain(entry).stops.is_whole = False
             else:
@@ -90,6 +103,7 @@ class _Verifier:
         if type(entry) is not SoundEntry:
             problem = _malformed(entry)
             if problem:
+                self.strays += 1
                 self.report.broken(6, f"entry {self.report.entries}", problem)
                 return
             if newer := _newer(entry):
@@ -106,7 +120,9 @@ class _Verifier:
         self._check_links(chain, where)
         self.kept.check(name, chain, where)
         self._check_owners(chain, where)
-        if name is not None:
+        if name is None:
+            self.own_entries += len(chain)
+        else:
             self.report.intents += 1
             self._read_intent_chain(chain, where)
 
@@ -157,9 +173,13 @@ class _Verifier:
                 if value is not None and value != entry[name] and (name != "account_id" or entry[name] is not None):
                     self.report.broken(7, f"{where}, entry {number}", f"its data speaks of {name} {value!r}")
 
-    def finish(self, *, must_be_sealed: bool) -> Report:
+    def end_chains(self) -> None:
+        """Nothing more is to be added."""
         if self._chain:
             self._close_chain()
+
+    def finish(self, *, must_be_sealed: bool) -> Report:
+        self.end_chains()
         self.kept.check_rest()
         self.windows.check()
         self._check_samples()
@@ -208,6 +228,8 @@ def _newer(entry: Mapping[str, Any]) -> str | None:
 
 def _malformed(entry: Any) -> str | None:
     """The problem that keeps this from being an entry at all, if anything."""
+    if isinstance(entry, UnreadableLine):
+        return str(entry["problem"])
     if not isinstance(entry, Mapping):
         return "it is not a JSON object"
     different = set(ENTRY_FIELDS) ^ (set(entry) - {"v"})
@@ -231,11 +253,14 @@ def _right_hash(entry: LedgerLine) -> str | None:
 
 
 _CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
+_NAMING = frozenset({*_CARRIED, "bounds"})
 _OWNERS = ("tenant_id", "account_id", "action_intent_id")
 
 
 def _names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
+    if _NAMING.isdisjoint(data):
+        return [(name, data[name]) for name in _OWNERS if name in data]
     parts = [data, *[data[name] for name in _CARRIED if name in data]]
     objects = [part for part in parts if type(part) is dict or isinstance(part, Mapping)]
     found = [(name, part[name]) for part in objects for name in _OWNERS if name in part]

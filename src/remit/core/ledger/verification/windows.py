@@ -14,7 +14,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -35,8 +35,7 @@ WindowBounds = tuple[datetime, datetime]
 """From when, and until before when, a window is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """One charge, which adds `by`, or release, which takes it away again, in one window."""
 
     position: int
@@ -87,6 +86,15 @@ class Window:
         if movement.position == self.watched:
             self.used_at_watched = movement.used_after
 
+    def add_all(self, more: Window) -> None:
+        """The movements of a window of the same id in the part that follows."""
+        self.differs |= more.differs or (self.movements > 0 and self.span != more.span)
+        self.span = more.span
+        self.movements += more.movements
+        self.used += more.used
+        self._left += more._left
+        self._reached += more._reached
+
     @property
     def in_line(self) -> bool:
         """Do positions follow each other without gaps, and is each use that of all before it?"""
@@ -99,7 +107,7 @@ def _state(position: int, used: int) -> int:
     return int.from_bytes(sha256(b"%d|%d" % (position, used)).digest(), "big")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Charged:
     """One policy approval: what it charged, and what it saw."""
 
@@ -160,6 +168,14 @@ class Windows:
             window = self._windows[window_id] = Window(watched=live.position)
         window.add(movement)
 
+    def by_id(self) -> dict[str, Window]:
+        return self._windows
+
+    def add_all(self, windows: Mapping[str, Window]) -> None:
+        """Those of the part that follows."""
+        for window_id, window in windows.items():
+            self._windows.setdefault(window_id, Window()).add_all(window)
+
     def charge(self, charged: Charged) -> None:
         """Hold a charge against the bounds that it saw; where those are not known, that is another finding."""
         for charge in charged.charges:
@@ -207,8 +223,10 @@ class Windows:
             self._agreed.add(claims)
 
     def _compare_named(self, charged: Charged, config: BoundsInForce) -> None:
-        concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
         found = charged.of_limits()
+        if not found and not config.bounds.limits:
+            return
+        concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
         for spec in concerned:
             taken = spec.measure(charged.intent(), config.action_type(charged.action_type))
             owner = spec.owner_of(charged.account_id, charged.intent().on_behalf_of)
@@ -237,15 +255,18 @@ class Windows:
         if charge.taken != on_wire(taken, spec.unit):
             self._broken(1, where, f"it took {charge.taken}, and it takes {on_wire(taken, spec.unit)}")
 
-    def compare_live(self, after: Mapping[str, Counter]) -> None:
+    def compare_live(self, after: Mapping[str, Counter], kept_from: str = "") -> None:
         """
         The watched counters, and those `after` the entries were read, against what the entries come to.
 
-        Whatever moves in the meantime lies between the two, and is not compared.
+        Whatever moves in the meantime lies between the two, and is not compared. Of a window that comes before
+        `kept_from` there may be no counter any more: nothing is decided by one.
         """
         before = self._watch or {}
         for window_id in sorted({*self._windows, *before}):
             window = self._windows.get(window_id) or Window()
+            if window_id < kept_from and window_id not in after:
+                continue
             then, now = before.get(window_id, _UNUSED), after.get(window_id, _UNUSED)
             if then.position > window.movements:
                 problem = f"its counter has seen {then.position} charges and releases, the ledger holds"
@@ -318,11 +339,16 @@ def holds_moment(period: str, starts_at: datetime, ends_at: datetime, at: dateti
 def on_its_day(at: datetime, window_id: str, ends: datetime | None) -> bool:
     """No zone is a day away from UTC, so no more than this can be said of the date itself; the rest its end says."""
     try:
-        named = date.fromisoformat(window_id.partition("@")[0])
-        near = abs((named - utc(at).date()).days) <= 1
+        near = abs((_named_day(window_id) - utc(at).date()).days) <= 1
         return near and (ends is None or at < ends <= at + LONGEST_DAY)
     except (ValueError, OverflowError):
         return False
+
+
+# Every charge of an account's day names it.
+@lru_cache(maxsize=1024)
+def _named_day(window_id: str) -> date:
+    return date.fromisoformat(window_id.partition("@")[0])
 
 
 _UNUSED = Counter()
