@@ -51,7 +51,10 @@ def test_one_name_in_two_objects_is_not_twice():
 
 @given(
     strategies.recursive(
-        strategies.none() | strategies.integers() | strategies.floats(allow_nan=False) | strategies.text(':" ,a\\é'),
+        strategies.none()
+        | strategies.integers()
+        | strategies.floats(allow_nan=False, allow_infinity=False)
+        | strategies.text(':" ,a\\é'),
         lambda inner: (
             strategies.lists(inner, max_size=3)
             | strategies.dictionaries(strategies.text(':"a', max_size=2), inner, max_size=3)
