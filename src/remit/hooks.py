@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from remit.core.errors import RemitError
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from remit.flow.gate import GateAnswer, GateRequest
 
 
-@dataclass(frozen=True, slots=True)
-class StepEvent:
+class StepEvent(msgspec.Struct, frozen=True):
     """One step of one intent. `result` is the gate's, or the status that followed; times are of the machine."""
 
     step: Literal["propose", "gate", "approve", "execute"]
