@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints
 
 from remit.core.gate.zones import zone
 from remit.core.intent import LARGEST_INTEGER
-from remit.core.values import FIRST_MOMENT, LAST_MOMENT, ActionTypeName, Record, Request, UtcTime, in_zone, utc
+from remit.core.values import FIRST_MOMENT, LAST_MOMENT, ActionTypeName, Record, Request, UtcTime, in_zone, shifted, utc
 
 # Checked where bounds are written (`bounds.parse_bounds`), not where they are read: a stored zone that is gone
 # must not keep its tenant's bounds from being read at all.
@@ -126,6 +126,18 @@ class Usage(Record, frozen=True):
             for name, counter in self.counters.items()
             if name.startswith(_TYPE_PREFIX)
         }
+
+
+KEPT_FOR = timedelta(days=100)
+"""From when a window begins: the longest is 31 days and four hours long, and clocks may be wrong by the rest."""
+
+
+def kept_from(now: datetime) -> str:
+    """
+    The ids of windows begin with when these do: counters whose ids come before this text may be gone, unless an
+    approval that was charged to them has not ended.
+    """
+    return shifted(now, -KEPT_FOR).date().isoformat()
 
 
 ALL = "all"

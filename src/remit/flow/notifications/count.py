@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from remit.core.diagnosis import Diagnosis
@@ -34,6 +34,7 @@ from remit.core.values import instant, shifted
 from remit.flow.amounts import amounts_in, pinned_keys
 from remit.flow.consumer import MOST_UNREAD, NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
+from remit.flow.drop_windows import drop_windows
 from remit.flow.kept_policies import KeepPolicies, versions_named
 from remit.ports import LedgerPage, Snapshot, UnitOfWork, Writes, answer_of
 
@@ -48,9 +49,13 @@ _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Counting:
-    """One process's: it remembers which policies it has seen kept, and of what type the latest intents are."""
+    """
+    One process's: it remembers which policies it has seen kept, of what type the latest intents are, and on which day
+    it has looked for counters of each tenant that are kept no longer.
+    """
 
     def __init__(self) -> None:
+        self._looked_on: dict[str, date] = {}
         self._kept: dict[tuple[str, str], None] = {}
         self._types: dict[Key[Case], str] = {}
 
@@ -76,7 +81,19 @@ class Counting:
         whole = before is None and _begins_there(context, tenant_id, now)
         counting = CountEntries(tenant_id, before, found, days, timezone, whole)
         ours = answer_of(context.store.transact([counting.unit()]))
+        self._drop_windows(context, tenant_id, found.entries, now)
         return Progress(moved=True, more=found.more or not ours)
+
+    def _drop_windows(self, context: Context, tenant_id: str, counted: Sequence[LedgerEntry], now: datetime) -> None:
+        """Once a day: only a tenant of which something is counted gets new ones."""
+        if self._looked_on.get(tenant_id) == now.date():
+            return
+        # A clock that is ahead would drop what is counted by today: what others wrote tells how late it is at least.
+        told = [datetime.fromisoformat(entry.at) for entry in counted]
+        if not drop_windows(context, tenant_id, min([now, *told])):
+            if len(self._looked_on) >= MOST_KEPT:
+                self._looked_on.clear()
+            self._looked_on[tenant_id] = now.date()
 
     def _keep_policies(self, context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> None:
         new = {(tenant_id, version) for version in versions_named(entries)} - self._kept.keys()

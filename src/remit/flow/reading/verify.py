@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from remit.core.gate.budget import Counter
+from remit.core.gate.budget import Counter, kept_from
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.verification import KeptHead, Report, listed_heads, sound_entry, verify
 from remit.core.records import USAGE, private_key
@@ -37,6 +37,7 @@ def verify_live(context: Context, tenant_id: str, now: datetime, *, kept: Iterab
         sealed=False,
         counters=counters,
         counters_after=lambda: _counters(context, tenant_id),
+        counters_from=kept_from(now),
         kept=listed_heads(own_chain) if kept is None else kept,
         report=report,
         private=lambda name: one(context, private_key(tenant_id, name)),

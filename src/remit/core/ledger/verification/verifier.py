@@ -29,6 +29,7 @@ def verify(
     sealed: bool,
     counters: Counters | None = None,
     counters_after: Callable[[], Counters] | None = None,
+    counters_from: str = "",
     kept: Iterable[KeptHead] = (),
     report: Report | None = None,
     private: KeptPrivate = nothing_kept,
@@ -38,7 +39,8 @@ def verify(
 
     `own_chain` is read first, and holds the tenant's own chain; other entries in it are skipped, so that it may be the
     whole export. `counters` are the live counters by window id, read before the entries, and `counters_after` reads
-    them again when the entries have been read; without them the counters are rebuilt from the charges. `sealed` says
+    them again when the entries have been read; without them the counters are rebuilt from the charges. Those of windows
+    that come before `counters_from` need not be there. `sealed` says
     whether a seal must stand at the end; `kept` are the heads of an earlier export in its order, which these entries
     must still hold. `private` answers the private values that are kept for an intent. What is found is added to
     `report`, or to a new one.
@@ -50,7 +52,7 @@ def verify(
         verifier.add(entry)
     found = verifier.finish(must_be_sealed=sealed)
     if counters is not None:
-        verifier.windows.compare_live(counters_after() if counters_after else counters)
+        verifier.windows.compare_live(counters_after() if counters_after else counters, counters_from)
     return found
 
 
