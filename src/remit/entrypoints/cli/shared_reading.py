@@ -6,6 +6,7 @@ Starting them takes half a second, so smaller files are read as one.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -36,6 +37,7 @@ PART_BYTES = 16 * 1024 * 1024
 MOST_PROCESSES = 4
 
 _CHUNK_BYTES = 256 * 1024
+_SELDOM = 20_000
 
 Place = tuple[int, int]
 """From which byte of the file on, and how many."""
@@ -83,7 +85,7 @@ def _parts(
 def _pool(processes: int) -> ProcessPoolExecutor | None:
     try:
         # A fork would take the threads' locks along as they are.
-        return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+        return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin)
     # Some systems have no shared memory to talk through.
     except (OSError, ImportError, NotImplementedError):
         return None
@@ -146,6 +148,12 @@ def _lines_from_the_end(stream: BinaryIO, end: int) -> Iterator[tuple[int, bytes
 
 def _sound(line: bytes) -> Any:
     return sound_entry(line.removesuffix(b"\n")) if line.endswith(b"\n") else None
+
+
+def _begin() -> None:
+    """Look for garbage less often than is usual: nearly all that a chain is read into goes without being looked for."""
+    gc.freeze()
+    gc.set_threshold(_SELDOM)
 
 
 class _Told(NamedTuple):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from remit.core.gate.autonomy import AutonomyMode
 from remit.core.gate.fact import NO_FACTS, Facts
@@ -20,8 +22,7 @@ Asked = tuple[Hashable, ...]
 """What an answer is known by."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyQuestion:
+class PolicyQuestion(Struct, frozen=True):
     """Everything a policy may look at. `local_*` are in the account's time zone."""
 
     tenant_id: str
@@ -78,7 +79,8 @@ _ENTITIES = {name: {"__entity": {"type": kind, "id": id}} for name, (kind, id) i
 def looked_at(reads: Reads) -> Callable[[PolicyQuestion], Asked]:
     """Takes of a question all that rules look at but the parameters and facts, which are known by what is read."""
     attributes = tuple(_ATTRIBUTES[name] for name in sorted(reads.fields & _ATTRIBUTES.keys()))
-    return lambda question: tuple(getattr(question, name) for name in attributes)
+    # Of one attribute it would take no tuple.
+    return attrgetter(*attributes, *attributes[:1]) if attributes else lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,9 @@ class IntentChain:
         self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
         self.samples, self.successions = samples, successions
         self.private = private
-        self.in_force = InForceChecks(own.configs, own.stops, own.by_bounds, partial(self.broken, 8))
+        # Without the chain itself in them: a circle would hold every entry until garbage is looked for.
+        broken = partial(_broken_at, report, where)
+        self.in_force = InForceChecks(own.configs, own.stops, own.by_bounds, partial(broken, 8))
         self.proposed: Data = {}
         self.intent: Data = {}
         self.edited_by: str | None = None
@@ -73,8 +75,8 @@ class IntentChain:
         self.judged = False
         self.resolved = False
         self.result: ToolResult | None = None
-        self.erasures = Erasures(self.broken)
-        self.conversation = Conversation(self.broken)
+        self.erasures = Erasures(broken)
+        self.conversation = Conversation(broken)
         self.closed: str | None = None
 
     def broken(self, invariant: int, problem: str) -> None:
@@ -367,6 +369,10 @@ class IntentChain:
                 self.broken(5, "its approval was released although it was executed")
             if cancelled and not released and approval["approval_source"] == "POLICY":
                 self.broken(5, "it was cancelled and its charge was kept")
+
+
+def _broken_at(report: Report, where: str, invariant: int, problem: str) -> None:
+    report.broken(invariant, where, problem)
 
 
 _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {

@@ -149,16 +149,19 @@ class Verifier:
         previous: str | None = None
         format_before = 1
         for number, entry in enumerate(chain, start=1):
-            place = f"{where}, entry {number}"
+            problems = []
             if entry["sequence"] != number:
-                self.report.broken(6, place, f"its sequence is {entry['sequence']}")
+                problems.append(f"its sequence is {entry['sequence']}")
             if entry["previous_hash"] != previous:
-                self.report.broken(6, place, "it does not follow the entry before it")
+                problems.append("it does not follow the entry before it")
             if type(entry) is not SoundEntry and entry["hash"] != _right_hash(entry):
-                self.report.broken(6, place, "its hash is not the hash of its content")
-            if entry.get("v", 1) < format_before:
-                self.report.broken(6, place, "it is of an older format than the entry before it")
-            previous, format_before = entry["hash"], entry.get("v", 1)
+                problems.append("its hash is not the hash of its content")
+            version = entry.get("v", 1)
+            if version < format_before:
+                problems.append("it is of an older format than the entry before it")
+            for problem in problems:
+                self.report.broken(6, f"{where}, entry {number}", problem)
+            previous, format_before = entry["hash"], version
 
     def _check_owners(self, chain: list[LedgerLine], where: str) -> None:
         if self.report.tenant_id is None:
@@ -255,10 +258,13 @@ def _right_hash(entry: LedgerLine) -> str | None:
 _CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
 _NAMING = frozenset({*_CARRIED, "bounds"})
 _OWNERS = ("tenant_id", "account_id", "action_intent_id")
+_SPEAKING = frozenset({*_OWNERS, *_NAMING})
 
 
 def _names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
+    if _SPEAKING.isdisjoint(data):
+        return []
     if _NAMING.isdisjoint(data):
         return [(name, data[name]) for name in _OWNERS if name in data]
     parts = [data, *[data[name] for name in _CARRIED if name in data]]
