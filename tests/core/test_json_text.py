@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, strategies
 
 from remit.core.errors import InvalidInput
 from remit.core.json_text import MOST_DEPTH, MOST_PARTS, NotJson, read_json
@@ -30,18 +31,52 @@ def test_what_any_reader_takes_alike_is_read(value):
         ('{"a": 1, "b": 2, "\\u0061": 3}', "a"),
         ('[1, {"x": {"deep": [{"n": 1, "m": 2, "n": 3}]}}]', "n"),
         ('{"": 1, "": 2}', ""),
+        ('{"a" : 1, "b": ":", "a":2}', "a"),
+        ('{"a"\\n:1,"b":" :","a":2}'.replace("\\n", "\n"), "a"),
         ('{"' + "k" * 500 + '": 1, "' + "k" * 500 + '": 2}', "k" * 100),
     ],
 )
 def test_a_name_that_stands_twice_in_one_object_is_refused_by_that_name(text, name):
-    with pytest.raises(InvalidInput, match="stands twice") as refused:
-        read_json(text)
+    for sent in (text, text.encode()):
+        with pytest.raises(InvalidInput, match="stands twice") as refused:
+            read_json(sent)
 
-    assert refused.value.field == name
+        assert refused.value.field == name
 
 
 def test_one_name_in_two_objects_is_not_twice():
-    assert read_json('[{"a": 1}, {"a": {"a": 2}}]') == [{"a": 1}, {"a": {"a": 2}}]
+    for text in ('[{"a": 1}, {"a": {"a": 2}}]', b'[{"a": 1}, {"a": {"a": 2}}]'):
+        assert read_json(text) == [{"a": 1}, {"a": {"a": 2}}]
+
+
+@given(
+    strategies.recursive(
+        strategies.none()
+        | strategies.integers()
+        | strategies.floats(allow_nan=False, allow_infinity=False)
+        | strategies.text(':" ,a\\é'),
+        lambda inner: (
+            strategies.lists(inner, max_size=3)
+            | strategies.dictionaries(strategies.text(':"a', max_size=2), inner, max_size=3)
+        ),
+    ),
+    strategies.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t: ")]),
+)
+def test_a_short_text_in_bytes_is_read_as_any_other(value, separators):
+    text = json.dumps(value, separators=separators, ensure_ascii=False)
+
+    assert repr(read_json(text.encode())) == repr(read_json(text))
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e400", '{"a": -1e400}', "[1,]", "{}{}", "1" * 5000, '"\t"', "01", ""])
+def test_a_short_text_in_bytes_is_refused_as_any_other(text):
+    said = []
+    for sent in (text, text.encode()):
+        with pytest.raises(InvalidInput) as refused:
+            read_json(sent)
+        said.append(str(refused.value))
+
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(

@@ -48,29 +48,34 @@ class Metrics:
             registry=self._registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
-        self._seen: set[tuple[str, ...]] = set()
+        self._counters: dict[tuple[str, ...], Counter] = {}
+        self._latencies: dict[tuple[str, str, int], Histogram] = {}
 
     def happened(self, happened: StepEvent) -> None:
         """A watcher of the app."""
         if happened.step == "gate":
-            self._decisions.labels(*self._bounded(happened.tenant_id, happened.result, happened.reason or "")).inc()
+            self._one_of(self._decisions, happened.tenant_id, happened.result, happened.reason or "").inc()
         elif happened.step == "execute":
-            self._executions.labels(*self._bounded(happened.tenant_id, happened.result)).inc()
+            self._one_of(self._executions, happened.tenant_id, happened.result).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._latency.labels(method, route, str(status)).observe(seconds)
+        of = method, route, status
+        if (latency := self._latencies.get(of)) is None:
+            latency = self._latencies[of] = self._latency.labels(method, route, str(status))
+        latency.observe(seconds)
 
     def page(self, measured: Measured, tenant_id: str | None) -> bytes:
         """In Prometheus' text format: everything, or only what is that tenant's."""
         return generate_latest(_Page(self._registry, measured, tenant_id))
 
-    def _bounded(self, *labels: str) -> tuple[str, ...]:
+    def _one_of(self, counter: Counter, *labels: str) -> Counter:
         # Reasons come from tenants' own policies: whoever writes those must not fill this process's memory.
-        if labels not in self._seen:
-            if len(self._seen) >= MOST_SERIES:
-                return (OTHERS,) * len(labels)
-            self._seen.add(labels)
-        return labels
+        if (known := self._counters.get(labels)) is not None:
+            return known
+        if len(self._counters) >= MOST_SERIES:
+            return counter.labels(*(OTHERS,) * len(labels))
+        known = self._counters[labels] = counter.labels(*labels)
+        return known
 
 
 class _Page(Collector):

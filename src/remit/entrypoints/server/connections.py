@@ -9,6 +9,7 @@ one on which no request is being answered.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -118,7 +119,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self.phase, self.since = Phase.HEAD, time.monotonic()
         self._heads = self._head_bytes = self._kept_bytes = 0
         self._refusal: tuple[int, str] | None = None
+        self._until: float | None = None
+        """The time at which its phase is over (of `time.monotonic`)."""
         self._arriving: asyncio.TimerHandle | None = None
+        self._looks_at = math.inf
+        """The time at which `_arriving` looks whether it is."""
         self._leaving: asyncio.TimerHandle | None = None
 
     # --- from its first moment to its last ---
@@ -150,9 +155,25 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _enter(self, phase: Phase, within_s: float | None) -> None:
         self.phase, self.since = phase, time.monotonic()
+        self._until = None if within_s is None else self.since + within_s
+        # A timer that is set anew for each phase costs more than one that looks too early now and then.
+        if self._until is not None and self._until < self._looks_at:
+            self._look_at(self._until)
+
+    def _look_at(self, until: float) -> None:
         if self._arriving:
             self._arriving.cancel()
-        self._arriving = self.loop.call_later(within_s, self._too_slow) if within_s else None
+        self._looks_at = until
+        self._arriving = self.loop.call_later(max(until - time.monotonic(), 0), self._look)
+
+    def _look(self) -> None:
+        self._arriving, self._looks_at = None, math.inf
+        if self._until is None:
+            return
+        if time.monotonic() < self._until:
+            self._look_at(self._until)
+        else:
+            self._too_slow()
 
     def _too_slow(self) -> None:
         # What this server does not read at the moment is not its sender's delay.
