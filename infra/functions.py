@@ -100,8 +100,8 @@ FUNCTIONS = (
             # Links that are mailed, and told in the tenant's chain.
             | {"sign_in_links", "chain_heads"}
         ),
-        # And browsers that are gone.
-        deletes=frozenset({"outboxes", "deliveries", "sessions", "sign_in_links", "browsers"}),
+        # And browsers that are gone, and counters of windows that are long over.
+        deletes=frozenset({"outboxes", "deliveries", "sessions", "sign_in_links", "browsers", "usages"}),
         own_chain_only=True,
         reads_secret=True,
         tells_browsers=True,

@@ -5,7 +5,7 @@ Hooks: what this process did to intents, told to those who count and trace. Noth
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -49,20 +49,21 @@ class Hooks:
     def begin(self) -> int:
         return time.time_ns()
 
-    def proposed(self, began_ns: int, answers: Sequence[ActionIntentV1 | RemitError]) -> None:
+    def proposed(self, began_ns: int, intents: Iterable[ActionIntentV1]) -> None:
         if not self._each:
             return
-        for intent in answers:
-            if not isinstance(intent, RemitError):
-                names = intent.tenant_id, intent.action_intent_id, intent.trace_id
-                self._tell(StepEvent("propose", *names, "PROPOSED", None, began_ns, time.time_ns()))
+        for intent in intents:
+            names = intent.tenant_id, intent.action_intent_id, intent.trace_id
+            self._tell(StepEvent("propose", *names, "PROPOSED", None, began_ns, time.time_ns()))
 
-    def gated(self, began_ns: int, requests: Sequence[GateRequest], answers: Sequence[GateAnswer | RemitError]) -> None:
+    def gated(
+        self, began_ns: int, decided: Iterable[tuple[GateRequest | ActionIntentV1, GateAnswer | RemitError]]
+    ) -> None:
         if not self._each:
             return
-        for request, answer in zip(requests, answers, strict=True):
+        for named, answer in decided:
             if not isinstance(answer, RemitError):
-                names = request.tenant_id, request.action_intent_id, answer.trace_id
+                names = named.tenant_id, named.action_intent_id, answer.trace_id
                 self._tell(StepEvent("gate", *names, answer.result, answer.reason, began_ns, time.time_ns()))
 
     def approved(self, began_ns: int, approval: Approval) -> None:

@@ -209,6 +209,10 @@ def every_way(deployment, noting):
     # Links that were mailed before are over by now.
     propose("late", confidence_score=0.1)
     tell(deployment)
+    # By now everybody's entries say how late it is.
+    deployment.clock.pass_(days=1)
+    propose("later", confidence_score=0.1)
+    tell(deployment)
 
 
 def test_what_each_function_writes_and_deletes_is_what_its_role_may(door, monkeypatch):
@@ -226,7 +230,7 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(door, monkey
     # And hardly more than that: only after a release that changed the platform's policies are they kept anew.
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
     assert {name: kinds for name, kinds in unused.items() if kinds} == {"notify": {"policy_versions"}}
-    assert noting.deleted["notify"] == {"outboxes", "sign_in_links"}
+    assert noting.deleted["notify"] == {"outboxes", "sign_in_links", "usages"}
     assert noting.deleted["reconcile"] == {"results", "samples"}
     assert noting.deleted["executor"] == noting.deleted["patient_executor"] == {"tool_breakers"}
     # Entries of intents are written by none that may write to a tenant's own chain alone.

@@ -149,9 +149,10 @@ class Gating(Part):
 
     def _tell(self, began_ns: int, both: Sequence[Submitted | RemitError]) -> None:
         """Publish what was approved, and tell the hooks."""
-        self._hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
-        answers = [each[1] if isinstance(each, tuple) else each for each in both]
-        self._gated(began_ns, [request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
+        # Of a proposal that was refused there is nothing more to say.
+        submitted = [each for each in both if isinstance(each, tuple)]
+        self._hooks.proposed(began_ns, (intent for intent, _ in submitted))
+        self._gated(began_ns, submitted)
 
     @overload
     def submit_and_begin(
@@ -223,7 +224,7 @@ class Gating(Part):
             return self._let_in(ready, units, self.context.store.transact, now)
 
         answers = in_order(named, RemitError, let_in)
-        self._hooks.proposed(began_ns, answers)
+        self._hooks.proposed(began_ns, (answer for answer in answers if not isinstance(answer, RemitError)))
         return answers
 
     @overload
@@ -247,7 +248,7 @@ class Gating(Part):
         now = self.clock.now()
         self.policies_ahead.requests(self.context, requests, facts, now)
         answers = gate.gate(self.context, requests, facts, now)
-        self._gated(began_ns, requests, answers)
+        self._gated(began_ns, [*zip(requests, answers, strict=True)])
         return answers
 
     def _check_way_out(self) -> None:
@@ -256,19 +257,18 @@ class Gating(Part):
             self._checked_sender.check()
 
     def _gated(
-        self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
+        self, began_ns: int, decided: Sequence[tuple[GateRequest | ActionIntentV1, GateAnswer | RemitError]]
     ) -> None:
-        """Publish what was approved; a proposal that was refused has no request."""
+        """Publish what was approved, and tell the hooks."""
         self._execution.note_queued()
-        asked = [(request, answer) for request, answer in zip(requests, answers, strict=True) if request is not None]
         self.publish(
             [
-                IntentRef(request.tenant_id, request.action_intent_id, answer.approval)
-                for request, answer in asked
+                IntentRef(named.tenant_id, named.action_intent_id, answer.approval)
+                for named, answer in decided
                 if isinstance(answer, GateAnswer) and answer.reserved
             ]
         )
-        self._hooks.gated(began_ns, [request for request, _ in asked], [answer for _, answer in asked])
+        self._hooks.gated(began_ns, decided)
 
     def publish(self, intents: Sequence[IntentRef], *, again: bool = False) -> int:
         """Answers how many were published. What was not stays reserved; reconciling tries it again."""
@@ -326,7 +326,7 @@ class Gating(Part):
             for proposal, each in zip(named, both, strict=True)
             if isinstance(proposal, Proposal) and isinstance(each, tuple) and each[1] is not None
         ]
-        self._gated(began_ns, [request for request, _ in ran], [answer for _, answer in ran])
+        self._gated(began_ns, ran)
         return [each[0] if isinstance(each, tuple) else each for each in both]
 
     def _same_again(self, tenant_id: str, action_intent_id: str) -> Proposal:

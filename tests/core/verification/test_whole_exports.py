@@ -129,3 +129,12 @@ def test_what_is_no_intent_s_name_took_no_place(lines, name, event_type, field, 
     report = verify_export(iter(lines.rehashed()))
 
     assert f"intent {name}" in {finding.where for finding in report.findings if finding.invariant == 6}
+
+
+@pytest.mark.parametrize("name", ["", "globex"])
+def test_an_entry_of_another_tenant_is_found_whichever_part_it_stands_in(exported, name):
+    for place in (0, 60):
+        lines = copy.deepcopy(exported)
+        lines[place]["tenant_id"] = name
+
+        assert not verified(lines).ok

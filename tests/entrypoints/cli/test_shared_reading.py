@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import active_children
 
@@ -21,20 +20,18 @@ from ...waiting import until
 SHORT = 2000
 """Bytes of a part: less than a chain is long."""
 
-Change = Callable[[list[bytes]], list[bytes]]
 
-
-def rewritten(place: int, **changes: object) -> Change:
+def rewritten(place, **changes):
     """One line with other fields, and its right hash."""
 
-    def change(lines: list[bytes]) -> list[bytes]:
+    def change(lines):
         entry = {**json.loads(lines[place]), **changes}
         return [*lines[:place], json.dumps({**entry, "hash": entry_hash(entry)}).encode(), *lines[place + 1 :]]
 
     return change
 
 
-CHANGES: dict[str, Change] = {
+CHANGES = {
     "nothing": lambda lines: lines,
     "blank lines": lambda lines: [each for line in lines for each in (b"", line, b"  ")],
     "no last line end": lambda lines: lines,
@@ -57,11 +54,11 @@ CHANGES: dict[str, Change] = {
 SOUND = ("nothing", "blank lines", "no last line end", "the own chain's first", "spelled otherwise", "escaped")
 
 
-def _name(lines: list[bytes]) -> str:
+def _name(lines):
     return str(json.loads(lines[10])["action_intent_id"])
 
 
-def _own(lines: list[bytes]) -> list[bytes]:
+def _own(lines):
     return [line for line in lines if json.loads(line)["action_intent_id"] is None]
 
 

@@ -27,6 +27,8 @@ MOST_AMOUNTS = 10
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?")
 # Python's own would round what is written with more than 28 digits.
 _ALL_DIGITS = Context(prec=64)
+_UNITS_OF_ONE: int = 10**PLACES
+_LARGEST_WHOLE = LARGEST_INTEGER // _UNITS_OF_ONE
 _SUM = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,4})?")
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9_./%-]{0,19}")
 
@@ -129,6 +131,8 @@ def parse_amount(value: Any, field: str) -> int:
     | `"12"`, `"12.50"`   | `"1e3"`, `"+1"`, `" 1"`, `"1,5"`, `"01"`, digits of other scripts         |
     | `"1.00000"`         | more than four places that are not 0; 2^53 ten-thousandths and more       |
     """
+    if type(value) is int and 0 < value <= _LARGEST_WHOLE:
+        return value * _UNITS_OF_ONE
     if isinstance(value, str):
         if not _DECIMAL.fullmatch(value):
             raise InvalidInput(field, "is a text that is no decimal above 0", "send 12.50, or the text 12.50")
@@ -206,7 +210,7 @@ def decimal_text(ten_thousandths: int) -> str:
     """`125000` as `12.5`."""
     if ten_thousandths < 0:
         return f"-{decimal_text(-ten_thousandths)}"
-    whole, part = divmod(ten_thousandths, 10_000)
+    whole, part = divmod(ten_thousandths, _UNITS_OF_ONE)
     return f"{whole}.{part:04d}".rstrip("0") if part else str(whole)
 
 

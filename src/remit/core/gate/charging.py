@@ -64,21 +64,22 @@ def charge(
     """
     before = [used_of(limit, usages) for limit in limits] if before is None else before
     for limit, used in zip(limits, before, strict=True):
-        reason = None if limit.only_watches else limit.refusal(used)
-        if reason is not None:
+        if not limit.only_watches and (reason := limit.refusal(used)) is not None:
             return Shortfall(limit=limit, used=used, reason=reason)
+    charges: list[Charge] = []
     counters: dict[str, dict[str, Counter]] = {}
-    charges, changed = [], {}
+    changed: dict[str, Usage] = {}
     for limit, used in zip(limits, before, strict=True):
-        if limit.counts(used):
-            usage_id = limit.usage_id
-            if usage_id not in counters:
-                usage = changed[usage_id] = _usage(usages, limit)
-                counters[usage_id] = dict(usage.counters)
-            of_usage = counters[usage_id]
-            of_usage[limit.counter] = counter = _after(of_usage.get(limit.counter, _UNUSED), limit.taken)
-            charges.append(_charged(limit, counter))
-    return charges, {usage_id: usage.changed(counters=counters[usage_id]) for usage_id, usage in changed.items()}
+        if not limit.counts(used):
+            continue
+        usage_id = limit.usage_id
+        if (of_usage := counters.get(usage_id)) is None:
+            usage = usages.get(usage_id) or Usage(usage_id=usage_id, ends_at=limit.resets_at)
+            of_usage = counters[usage_id] = {**usage.counters}
+            changed[usage_id] = usage.changed(counters=of_usage)
+        counter = of_usage[limit.counter] = _after(of_usage.get(limit.counter, _UNUSED), limit.taken)
+        charges.append(_charged(limit, counter))
+    return charges, changed
 
 
 def _charged(limit: Limit, counter: Counter) -> Charge:
@@ -124,10 +125,6 @@ def release(charges: Sequence[Charge], usages: dict[str, Usage]) -> tuple[list[C
 def used_of(limit: Limit, usages: dict[str, Usage]) -> int:
     usage = usages.get(limit.usage_id)
     return usage.used(limit.counter) if usage else 0
-
-
-def _usage(usages: dict[str, Usage], limit: Limit) -> Usage:
-    return usages.get(limit.usage_id) or Usage(usage_id=limit.usage_id, ends_at=limit.resets_at)
 
 
 def _moved(usage: Usage, name: str, by: int) -> tuple[Usage, Counter]:
