@@ -12,6 +12,7 @@ from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import (
     ACME,
+    GLOBEX,
     NOTE,
     http_world,
     problem,
@@ -25,6 +26,31 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared):
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
     assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
     assert {"GET", "POST"} >= set(wrong.headers["allow"].replace(",", " ").split())
+
+
+@pytest.mark.parametrize("path", ["/v1/queue", "/v1/intents"])
+def test_a_request_with_two_credentials_is_nobodys(shared, path):
+    keys = [shared.keys[tenant, "approver"] for tenant in (ACME, GLOBEX)]
+    both = [("Authorization", f"Bearer {key}") for key in keys]
+
+    for headers in (both, both[:1] * 2):
+        told = problem(shared.client(None).get(path, headers=headers), 401, "unauthenticated")
+        assert "send one" in told["detail"]
+
+
+def test_a_proposal_with_two_credentials_is_nobodys(shared):
+    both = [("Authorization", f"Bearer {shared.keys[tenant, 'agent']}") for tenant in (ACME, GLOBEX)]
+
+    told = shared.client(None).post("/v1/intents", headers=both, json=proposal("by-two"))
+
+    problem(told, 401, "unauthenticated")
+    assert shared.client("approver").get("/v1/intents/by-two").status_code == 404
+
+
+def test_a_key_of_a_permit_goes_with_begin(shared):
+    told = problem(shared.client("agent").post("/v1/intents?key=again", json=proposal("keyed")), 422)
+
+    assert (told["field"], told["way_out"]) == ("key", "add begin=true, or leave it out")
 
 
 @pytest.mark.parametrize(

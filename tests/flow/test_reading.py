@@ -222,6 +222,43 @@ def test_a_cursor_of_another_time_leads_to_nothing_that_was_not_asked_for(world)
     assert found == [item for item in whole if datetime.fromisoformat(item["at"]) < newest]
 
 
+NAIVE = datetime(2026, 3, 10, 12)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("field", "read"),
+    [
+        ("created_from", lambda app: app.intents(TENANT, CaseFilter(created_from=NAIVE))),
+        ("created_before", lambda app: app.intents(TENANT, CaseFilter(created_before="2026-03-10T12:00:00Z"))),
+        ("statuses", lambda app: app.intents(TENANT, CaseFilter(statuses=["DONE"]))),
+        ("statuses", lambda app: app.intents(TENANT, CaseFilter(statuses="FAILED"))),
+        ("since", lambda app: app.timeline(TENANT, since=NAIVE)),
+        ("before", lambda app: app.timeline(TENANT, before=NAIVE)),
+        ("event_types", lambda app: app.timeline(TENANT, event_types=["ACTION_DONE"])),
+        ("approval_source", lambda app: app.timeline(TENANT, approval_source="AUTO")),
+        ("since", lambda app: app.stream_cursor(TENANT, since=NAIVE)),
+        ("first", lambda app: app.report(TENANT, NAIVE, NOON)),
+        ("before", lambda app: next(app.extract_lines(TENANT, None, NAIVE))),
+        ("until", lambda app: app.hand_over(TENANT, by="bob", to="carol", until=NAIVE)),
+        ("account_id", lambda app: app.usage(TENANT, account_id="")),
+        ("limit", lambda app: app.intents(TENANT, limit="5")),
+        ("limit", lambda app: app.timeline(TENANT, limit=5.0)),
+        ("limit", lambda app: app.queue(TENANT, limit=True)),
+        ("tenant", lambda app: app.queue(None)),
+        ("by", lambda app: app.approve(TENANT, "done", by=1, digest="0" * 64)),
+        ("digest", lambda app: app.approve(TENANT, "done", by="bob", digest=None)),
+        ("undo_for_s", lambda app: app.approve(TENANT, "done", by="bob", digest="0" * 64, undo_for_s="5")),
+    ],
+)
+def test_what_python_may_hand_over_and_no_other_door_would_is_refused_by_its_name(world, field, read):
+    world.submit("done")
+
+    with pytest.raises(InvalidInput) as refused:
+        read(world.app)
+
+    assert refused.value.field == field
+
+
 # --- queue ---
 
 

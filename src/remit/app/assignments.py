@@ -8,7 +8,7 @@ from remit.app.part import Part
 from remit.core.execution.assignment import Handover, checked_handover
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.lifecycle import Case
-from remit.core.values import check_person
+from remit.core.values import check_moment, check_person
 from remit.flow import assign
 from remit.flow.reading import deputies
 
@@ -48,6 +48,7 @@ class Assignments(Part):
         check_person("by", by)
         if to is not None:
             check_person("to", to)
+        check_moment("until", until)
         now = self.clock.now()
         handover = checked_handover(by, to, until, now)
         return self._one(assign.HandQueueOver(self.context, tenant_id, handover, credential, now).unit())

@@ -58,6 +58,7 @@ class People(Part):
         further approvers.
         """
         check_person("by", by)
+        check_text("digest", digest)
         now = self.clock.now()
         vote, undo_for = Vote(voted_by=by, credential=credential), check_undo_for(undo_for_s)
         return self.carry_out_approval(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
@@ -12,9 +12,9 @@ from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import Case, Status
 from remit.core.records import chain_key, stops_key
-from remit.core.values import PLATFORM, ApprovalSource
+from remit.core.values import PLATFORM, ApprovalSource, check_identifier, check_known, check_moment
 from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import count
@@ -102,7 +102,11 @@ class Reading(Part):
 
         With `describe`, each with its headline, target, proposer, amounts, and why it failed or was refused.
         """
-        return status_flow.intents(self.context, tenant_id, which or CaseFilter(), after, limit, describe=describe)
+        asked = which or CaseFilter()
+        check_known("statuses", asked.statuses, get_args(Status))
+        check_moment("created_from", asked.created_from)
+        check_moment("created_before", asked.created_before)
+        return status_flow.intents(self.context, tenant_id, asked, after, limit, describe=describe)
 
     def names_in_use(self, tenant_id: str) -> dict[str, list[str]]:
         """The accounts, action types and reasons that there are, as far as counters and the bounds tell them."""
@@ -121,6 +125,10 @@ class Reading(Part):
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Events from `since` on and before `before`, newest first, and the cursor of the next page."""
+        check_moment("since", since)
+        check_moment("before", before)
+        check_known("event_types", event_types, get_args(EventType))
+        check_known("approval_source", approval_source and [approval_source], get_args(ApprovalSource))
         which = TimelineFilter(account_id, event_types, approval_source, since, before)
         return timeline_flow.timeline(self.context, tenant_id, which, after, limit)
 
@@ -134,6 +142,7 @@ class Reading(Part):
 
         Raises `InvalidInput`.
         """
+        check_moment("since", since)
         return timeline_flow.stream_cursor(self.context, tenant_id, last_event_id, since)
 
     def since(self, tenant_id: str, cursor: StreamCursor) -> Followed:
@@ -205,6 +214,8 @@ class Reading(Part):
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
+        if account_id is not None:
+            check_identifier("account_id", account_id)
         return usage_flow.usage(self.context, tenant_id, account_id, self.clock.now())
 
     def measure(self, tenant_id: str | None = None, *, most_accounts: int = measure.MOST_ACCOUNTS) -> measure.Measured:
@@ -255,6 +266,8 @@ class Reading(Part):
         """
         from remit.flow.reading import report as report_flow
 
+        check_moment("first", first)
+        check_moment("before", before)
         return report_flow.report(self.context, tenant_id, first, before, self.clock.now(), verified)
 
     def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
@@ -273,6 +286,8 @@ class Reading(Part):
 
         A part to read: it has no seal, and `verify_export` wants the whole. Raises `NotFound`.
         """
+        check_moment("first", first)
+        check_moment("before", before)
         return export_flow.extract_lines(self.context, tenant_id, first, before)
 
     def failing_tools(self, tenant_id: str) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 
 
 def is_identifier(value: str) -> bool:
-    return _IDENTIFIER.fullmatch(value) is not None
+    return isinstance(value, str) and _IDENTIFIER.fullmatch(value) is not None
 
 
 def check_identifier(field: str, value: str) -> str:
@@ -55,6 +55,8 @@ def check_identifier(field: str, value: str) -> str:
 
 def check_text(field: str, text: str, *, most: int = 2000) -> str:
     """Raises `InvalidInput` for text that not every store and every reader can hold, or that is too long."""
+    if not isinstance(text, str):
+        raise InvalidInput(field, f"is a {type(text).__name__}, not text", "send text")
     if len(text) > most:
         raise InvalidInput(field, f"has {len(text)} characters, the most is {most}", "say it shorter")
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
@@ -64,9 +66,22 @@ def check_text(field: str, text: str, *, most: int = 2000) -> str:
 
 def check_person(field: str, name: str) -> None:
     """Raises `InvalidInput` for what names nobody."""
-    if not name or not name.strip():
+    if not name or (isinstance(name, str) and not name.strip()):
         raise InvalidInput(field, "does not name a person", "send a name of at most 128 characters")
     check_text(field, name, most=128)
+
+
+def check_moment(field: str, moment: datetime | None) -> None:
+    """Raises `InvalidInput` for a time of which nobody knows when it is."""
+    if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
+        raise InvalidInput(field, "is no time with its offset from UTC", "send an aware datetime")
+
+
+def check_known(field: str, names: Sequence[str] | None, known: Sequence[str]) -> None:
+    """Raises `InvalidInput` for a name that is none of these; nobody is to take an empty answer for the truth."""
+    for name in (names,) if isinstance(names, str) else names or ():
+        if isinstance(names, str) or name not in known:
+            raise InvalidInput(field, f"{name!r:.100} is none", f"send a list of {', '.join(known)}")
 
 
 def utc(moment: datetime) -> datetime:
@@ -120,9 +135,14 @@ UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 """A stored time: aware, UTC already, RFC 3339 on the wire."""
 
 
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
 def _from_wire(value: Any) -> Any:
-    # Numbers are refused: seconds or milliseconds is a guess.
-    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+    # Numbers are refused: seconds or milliseconds is a guess. Each release of Python reads more that is no RFC 3339.
+    if isinstance(value, str) and _RFC_3339.fullmatch(value):
         try:
             return datetime.fromisoformat(value)
         except (ValueError, OverflowError):

@@ -163,8 +163,8 @@ def _not_before(now: datetime, undo_for: timedelta | None, expires_at: datetime)
 def check_undo_for(seconds: float) -> timedelta:
     """Raises `InvalidInput` for a time to think it over that nobody should wait for."""
     longest = LONGEST_UNDO.total_seconds()
-    if not 0 <= seconds <= longest:
-        raise InvalidInput("undo_for_s", f"is {seconds:g}", f"choose 0 to {longest:g}")
+    if type(seconds) not in (int, float) or not 0 <= seconds <= longest:
+        raise InvalidInput("undo_for_s", f"is {seconds!r:.40}", f"choose 0 to {longest:g}")
     return timedelta(seconds=seconds)
 
 

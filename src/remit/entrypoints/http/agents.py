@@ -130,6 +130,8 @@ async def propose(
     One proposal is answered with its verdict or a problem; a list with `items` in the same order, each
     the verdict or the problem of that one.
     """
+    if key is not None and not begin:
+        raise InvalidInput("key", "goes with begin", "add begin=true, or leave it out")
     verb = _verb_for(remit, caller, gate=gate, begin=begin, key=key)
     if isinstance(body, list):
         return await _at_work(request, remit, caller.tenant_id, partial(_each, verb, caller, body))

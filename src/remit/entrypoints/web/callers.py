@@ -157,6 +157,9 @@ async def _credential_of(request: Request) -> str:
     credentials = await bearer(request)
     if credentials is None:
         raise Unauthenticated("send 'Authorization: Bearer KEY'")
+    # Whoever stands in front may have looked at the other one.
+    if [name for name, _ in request.scope["headers"]].count(b"authorization") > 1:
+        raise Unauthenticated("send one 'Authorization', not several")
     return credentials.credentials
 
 

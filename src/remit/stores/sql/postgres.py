@@ -28,6 +28,7 @@ from remit.core.errors import InvalidInput, TryLater
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, driver_error, grouped
 from remit.stores.sql.ledger_order import TransactionOrder
+from remit.stores.sql.postgres_arrays import BinaryArray, BinaryArrayDumper, texts
 from remit.stores.sql.postgres_statements import COUNT_ON, LOAD, LOAD_AND_LOCK, WRITE, arguments, translated
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
@@ -192,7 +193,7 @@ class Postgres:
         found = []
         with driver.pipeline():
             _begin_along(driver)
-            cursors = [driver.execute(statements[kind], (tenant_id, ids)) for kind, tenant_id, ids in groups]
+            cursors = [driver.execute(statements[kind], (tenant_id, texts(ids))) for kind, tenant_id, ids in groups]
         # Not before the pipeline's end, which would be waited for as well.
         for (kind, tenant_id, _), cursor in zip(groups, cursors, strict=True):
             found += [(kind, tenant_id, id, body) for id, body in cursor.fetchall()]
@@ -300,6 +301,7 @@ class Postgres:
                 )
             if session == driver.info.backend_pid:
                 driver.prepare_threshold = 0
+            driver.adapters.register_dumper(BinaryArray, BinaryArrayDumper)
         except BaseException:
             driver.close()
             raise

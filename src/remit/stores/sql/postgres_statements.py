@@ -9,6 +9,7 @@ from typing import Any
 
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
+from remit.stores.sql.postgres_arrays import ARRAY_OF
 from remit.stores.sql.rows import (
     BIGINTS,
     BLOBS,
@@ -85,12 +86,6 @@ def _upsert(table: str) -> str:
     return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
 
 
-def arguments(change: RowChange) -> list[Any]:
-    """The parameters of the statement that `WRITE` has for it."""
-    columns: list[Any] = list(map(list, zip(*change.rows, strict=True)))
-    return [*columns, len(change.rows)] if change.operation in ("update", "move") else columns
-
-
 WRITE: dict[tuple[str, Operation], str] = {
     (SEGMENTS, "insert"): _insert(SEGMENTS),
     (EVENTS, "insert"): _insert(EVENTS),
@@ -111,3 +106,22 @@ for _table in [*KEYED, STATES]:
     WRITE[_table, "delete"] = (
         f"DELETE FROM {_table} AS target USING {_arrays(_table, ('tenant_id', 'id'))} WHERE {_SAME}"
     )
+
+
+def _columns_of(table: str, operation: Operation) -> Sequence[str]:
+    if operation == "delete":
+        return ("tenant_id", "id")
+    if operation == "drop_empty":
+        return COUNT_KEY
+    return MOVED_COLUMNS if operation == "move" else TABLES[table]
+
+
+_ARRAYS = {of: [ARRAY_OF[_type_of(of[0], column)] for column in _columns_of(*of)] for of in WRITE}
+
+
+def arguments(change: RowChange) -> list[Any]:
+    """The parameters of the statement that `WRITE` has for it."""
+    columns = zip(*change.rows, strict=True)
+    arrays = _ARRAYS[change.table, change.operation]
+    given: list[Any] = [array(column) for array, column in zip(arrays, columns, strict=True)]
+    return [*given, len(change.rows)] if change.operation in ("update", "move") else given
