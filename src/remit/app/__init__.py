@@ -1,7 +1,8 @@
 """
 `App`: all that doors call. It holds the parts, in which the steps of `flow` are strung together, and shows their verbs.
 
-- `gating`: propose, gate, both in one write, decide again, and what was approved on its way.
+- `gating`: propose, gate, both in one write, decide again, and what was approved on its way. `single_proposals`:
+  those of several threads, decided as one list.
 - `people`, `assignments`, `chat`, `answer_links`: people's answers, at a door, in a chat, by a mailed link.
 - `own`, `answers`, `answer_feed`: what proposers do with their own intents, and the answer they wait for.
 - `execution`, `results`: what workers take, and what tools answered.

@@ -14,6 +14,7 @@ The path, in the order in which the data moves:
 - `execute`: a package with a file for each of start, preflight, map, invoke and record.
 - `judge`: a person's word on an automatic action that was sampled, and the stop that it may bring about.
 - `erase_results`, `erase_private`: what is kept of results and private values goes, on time or on demand.
+- `drop_windows`: counters of windows that are long over go.
 - `reconcile`: find what is due and nobody waits for; expire it.
 - `recover`: after a restore from a backup, end what may have run.
 - `migrate`, `migrate_consumers`: copy everything into another database.

@@ -18,6 +18,9 @@ def test_a_part_of_the_ledger_is_that_of_some_days_and_has_no_seal(desk):
     assert len(part) > 5 and "LEDGER_SEALED" not in {entry["event_type"] for entry in part}
     assert desk.run(*tenant, "--to", "2020-01-01").stdout == ""
     assert "is no day" in desk.run(*tenant, "--from", "soon", code=2).stderr
+    # Nothing said is no day either: a script's empty variable is not the whole ledger.
+    for words in (tenant, ("report", "--tenant", "acme"), ("intents", "--tenant", "acme")):
+        assert "--from: '' is no day" in desk.run(*words, "--from", "", code=2).stderr
 
 
 def test_an_exported_ledger_proves_itself_without_a_database(desk, tmp_path):

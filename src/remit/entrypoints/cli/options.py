@@ -68,8 +68,8 @@ def moments(
 ) -> tuple[datetime | None, datetime | None]:
     """The period that `--from` and `--to` say, in the tenant's own days. Raises `InvalidInput`."""
     return (
-        remit.moment_of(tenant, "--from", first) if first else None,
-        remit.moment_of(tenant, "--to", before) if before else None,
+        remit.moment_of(tenant, "--from", first) if first is not None else None,
+        remit.moment_of(tenant, "--to", before) if before is not None else None,
     )
 
 
