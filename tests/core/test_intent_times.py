@@ -40,7 +40,8 @@ def test_what_is_no_rfc_3339_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["2030-01-01T00:00:00Z", "2030-01-01 00:00:00.123456+00:00", "2030-01-01t05:30:00+05:30"]
+    "text",
+    ["2030-01-01T00:00:00Z", "2030-01-01 00:00:00.123456+00:00", "2030-01-01t05:30:00+05:30", "2030-01-01t00:00:00z"],
 )
 def test_what_is_rfc_3339_is_taken(text):
     expires = parse_proposal({**PROPOSAL, "expires_at": text}).expires_at

@@ -144,7 +144,7 @@ def _from_wire(value: Any) -> Any:
     # Numbers are refused: seconds or milliseconds is a guess. Each release of Python reads more that is no RFC 3339.
     if isinstance(value, str) and _RFC_3339.fullmatch(value):
         try:
-            return datetime.fromisoformat(value)
+            return datetime.fromisoformat(value.upper())
         except (ValueError, OverflowError):
             return value
     return value

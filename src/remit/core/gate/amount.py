@@ -118,7 +118,12 @@ def amount_of(spec: AmountSpec, parameters: Mapping[str, Any]) -> Amount | Amoun
 
 
 def _found(path: str, parameters: Mapping[str, Any]) -> Any:
-    return find(parse_path(path), {PARAMETERS: parameters})
+    taken_apart = parse_path(path)
+    argument = taken_apart.steps[1]
+    if len(taken_apart.steps) == 2 and not argument.indexed and argument.name in parameters:
+        # As most are: there is nothing else that it could name.
+        return parameters[argument.name]
+    return find(taken_apart, {PARAMETERS: parameters})
 
 
 def parse_amount(value: Any, field: str) -> int:

@@ -179,9 +179,8 @@ class SqlBatch:
     def written(self) -> dict[RecordId, Shown]:
         """The records as they are when the changes are committed, and the chains: `None` for one that nobody read."""
         nothing, loaded = _Written(set()), self._loaded
-        chains = {
-            place: self._now(place, nothing) if place in loaded else None for place in self._written.chains if place[2]
-        }
+        grown = [place for place in self._written.chains if place[2]]
+        chains = {place: self._grown(place, nothing) if place in loaded else None for place in grown}
         return {**self._written.records, **self._bounds, **chains}
 
     def _rows(self) -> Iterator[tuple[str, Operation, Row]]:
@@ -259,19 +258,19 @@ class SqlBatch:
 
     def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Shown]:
         loaded, own, before = self._loaded, mine.records, self._written.records
-        return {
-            place: self._now(place, mine) if place in own or place in before or place[0] == _CHAIN else loaded[place]
-            for place in places
-        }
+        shown: dict[RecordId, Shown] = {}
+        for place in places:
+            if place in own:
+                shown[place] = own[place]
+            elif place in before:
+                shown[place] = before[place]
+            else:
+                shown[place] = self._grown(place, mine) if place[0] == _CHAIN else loaded[place]
+        return shown
 
-    def _now(self, place: RecordId, mine: _Written) -> Shown:
-        if place in mine.records:
-            return mine.records[place]
-        if place in self._written.records:
-            return self._written.records[place]
+    def _grown(self, place: RecordId, mine: _Written) -> Shown:
+        """A chain as it is now."""
         loaded = self._loaded[place]
-        if place[0] != _CHAIN:
-            return loaded
         entries = [*self._written.chains.get(place, ()), *mine.chains.get(place, ())]
         if not entries:
             return loaded
