@@ -64,7 +64,7 @@ def charge(
     """
     before = [used_of(limit, usages) for limit in limits] if before is None else before
     for limit, used in zip(limits, before, strict=True):
-        if limit.would_be_limit is None and (reason := limit.refusal(used)) is not None:
+        if not limit.only_watches and (reason := limit.refusal(used)) is not None:
             return Shortfall(limit=limit, used=used, reason=reason)
     charges: list[Charge] = []
     counters: dict[str, dict[str, Counter]] = {}
@@ -124,8 +124,7 @@ def release(charges: Sequence[Charge], usages: dict[str, Usage]) -> tuple[list[C
 
 def used_of(limit: Limit, usages: dict[str, Usage]) -> int:
     usage = usages.get(limit.usage_id)
-    counter = usage.counters.get(limit.counter) if usage is not None else None
-    return counter.used if counter is not None else 0
+    return usage.used(limit.counter) if usage else 0
 
 
 def _moved(usage: Usage, name: str, by: int) -> tuple[Usage, Counter]:

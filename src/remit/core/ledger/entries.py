@@ -9,12 +9,11 @@ once, as a line: the line is hashed, stored and exported as it is.
 from __future__ import annotations
 
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Literal, Self, cast, get_args
 
 import msgspec
 
-from remit.core.canonical import canonical, digest_of
+from remit.core.canonical import canonical, digest_of, sha256_hex
 from remit.core.values import Record, instant
 
 EventType = Literal[
@@ -228,7 +227,7 @@ def next_entry(
             FORMAT,
         )
     )
-    hash = sha256(hashed).hexdigest()
+    hash = sha256_hex(hashed)
     # No text can hold this: within one, quotation marks are escaped.
     place = hashed.rindex(b',"previous_hash":')
     return LedgerEntry(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from psycopg import DataError
 from psycopg.adapt import Dumper
@@ -68,8 +69,4 @@ def _array(kind: int, count: int, parts: Iterable[bytes]) -> BinaryArray:
     return BinaryArray(b"".join((_HEAD(1, 1, kind, count, 1), *parts)) if count else _EMPTY(0, 0, kind))
 
 
-ARRAY_OF: dict[str, Callable[[Sequence[object]], BinaryArray]] = {
-    "text": texts,  # type: ignore[dict-item]  # a column has values of one type
-    "bytea": _blobs,  # type: ignore[dict-item]
-    "bigint": _numbers,  # type: ignore[dict-item]
-}
+ARRAY_OF: dict[str, Callable[[Sequence[Any]], BinaryArray]] = {"text": texts, "bytea": _blobs, "bigint": _numbers}
