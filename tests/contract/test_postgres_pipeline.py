@@ -58,6 +58,17 @@ def test_what_the_driver_has_forgotten_at_a_rollback_is_prepared_anew(driver):
     assert said(driver, ONE) == [b"one"]
 
 
+def test_a_rollback_leaves_no_transaction_open(driver):
+    driver.autocommit = False
+    assert said(driver, ONE) == [b"one"]
+    driver.execute("SELECT 1 + 1")
+
+    driver.rollback()
+
+    assert driver.info.transaction_status is TransactionStatus.IDLE
+    assert said(driver, ONE) == [b"one"]
+
+
 def test_a_session_that_was_ended_says_why_and_its_connection_is_closed(driver, postgres_server):
     ended(postgres_server, driver)
 

@@ -183,6 +183,9 @@ class Postgres:
         if _is_pooled(driver) and not driver.autocommit:
             driver.execute(_SET_TRANSACTION)
 
+    def see_one_moment(self, driver: psycopg.Connection) -> None:
+        """A reader's transaction does, and begins with its first statement."""
+
     def data_version(self, _: psycopg.Connection) -> None:
         """Others write while a transaction is open."""
 

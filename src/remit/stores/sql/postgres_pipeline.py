@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import generators
 from psycopg.abc import PQGen
-from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
@@ -24,6 +24,9 @@ class Statement(NamedTuple):
 
     sql: bytes
     values: Sequence[bytes] | None = None
+
+
+_FORGET = Statement(b"DEALLOCATE ALL")
 
 
 class Connection(psycopg.Connection[Any]):
@@ -39,11 +42,12 @@ class Connection(psycopg.Connection[Any]):
         return b"remit_%d" % self._names
 
     def rollback(self) -> None:
+        had_begun = self.pgconn.transaction_status != TransactionStatus.IDLE
         super().rollback()
-        if self.prepared:
+        if had_begun and self.prepared:
             # If the driver had prepared something as well, it has had the server forget everything.
             self.prepared.clear()
-            self.execute("DEALLOCATE ALL", prepare=False)
+            ask(self, [_FORGET])
 
 
 def ask(
