@@ -38,6 +38,9 @@ RISK_ORDER: tuple[RiskLevel, ...] = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
 PLATFORM = "*"
 """The tenant id of what belongs to the whole installation: global stops and their ledger chain."""
 
+SYSTEM = "remit"
+"""The actor of what Remit does by itself. Nobody else is called this: see `core.identity.person`."""
+
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 
@@ -62,13 +65,6 @@ def check_text(field: str, text: str, *, most: int = 2000) -> str:
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise InvalidInput(field, "is not plain Unicode text", "send UTF-8 without NUL")
     return text
-
-
-def check_person(field: str, name: str) -> None:
-    """Raises `InvalidInput` for what names nobody."""
-    if not name or (isinstance(name, str) and not name.strip()):
-        raise InvalidInput(field, "does not name a person", "send a name of at most 128 characters")
-    check_text(field, name, most=128)
 
 
 def check_moment(field: str, moment: datetime | None) -> None:
