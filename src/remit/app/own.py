@@ -16,7 +16,7 @@ from remit.core.execution.result import ToolResult
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.person import check_named
 from remit.core.lifecycle import Case
-from remit.core.values import check_text
+from remit.core.values import check_moment, check_text
 from remit.flow import ask, execute, mark_waiting, withdraw
 from remit.flow.facts import CallFacts
 from remit.hooks import Hooks
@@ -184,6 +184,7 @@ class OwnIntents(Part):
 
         Raises `NotFound`.
         """
+        check_moment("until", until)
         self._one(mark_waiting.MarkWaiting(tenant_id, action_intent_id, until).unit())
 
 
