@@ -59,7 +59,7 @@ _UNREADABLE = b"!"
 # Sorted keys come in this order, and what stands behind the last of them holds nothing.
 _BEHIND_HASH = b',"previous_hash":'
 _HASH_BYTES = len(b',"hash":""') + 64
-"""As long is a hash and its name, of any that is one: what another length cuts off wrongly, no hash of this length is of."""
+"""As long is what holds a hash: where another stands, what is left without so much has none that equals it."""
 
 
 def sound_entry(line: bytes) -> SoundEntry | None:

@@ -256,31 +256,34 @@ def _right_hash(entry: LedgerLine) -> str | None:
 _CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
 _NAMING = frozenset({*_CARRIED, "bounds"})
 _OWNERS = ("tenant_id", "account_id", "action_intent_id")
-_NOBODY = (None, None, None)
 
 
-def _others_named(entry: LedgerLine) -> Iterator[tuple[str, Any]]:
-    """The owners that an entry's data names, and that are not its own."""
-    data, own = entry["data"], _owners_in(entry)
-    for part in (data,) if _NAMING.isdisjoint(data) else _naming_in(data):
-        named = _owners_in(part)
-        # As nearly all are.
-        if named == own or named == _NOBODY:
-            continue
-        for name, value, owner in zip(_OWNERS, named, own, strict=True):
-            if value is not None and value != owner and (name != "account_id" or owner is not None):
-                yield name, value
-
-
-def _owners_in(part: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(map(part.get, _OWNERS))
-
-
-def _naming_in(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The data, and what it carries: an outcome, a scope, a key, bounds."""
-    yield data
-    for name in _CARRIED:
-        if isinstance(part := data.get(name), Mapping):
-            yield part
+def _others_named(entry: LedgerLine) -> list[tuple[str, Any]]:
+    """The owners that an entry's data names, itself or in what it carries, and that are not its own."""
+    data = entry["data"]
+    if _NAMING.isdisjoint(data):
+        return [] if _names_no_other(data, entry) else _others_in([data], entry)
+    carried = [data[name] for name in _CARRIED if name in data]
+    parts = [data, *(part for part in carried if type(part) is dict or isinstance(part, Mapping))]
     if isinstance(bounds := data.get("bounds"), Mapping):
-        yield {"tenant_id": bounds.get("tenant")}
+        parts.append({"tenant_id": bounds.get("tenant")})
+    return _others_in([part for part in parts if not _names_no_other(part, entry)], entry)
+
+
+def _names_no_other(part: Mapping[str, Any], entry: LedgerLine) -> bool:
+    """True of nearly all."""
+    tenant_id, account_id, name = entry["tenant_id"], entry["account_id"], entry["action_intent_id"]
+    return bool(
+        part.get("tenant_id", tenant_id) == tenant_id
+        and part.get("account_id", account_id) == account_id
+        and part.get("action_intent_id", name) == name
+    )
+
+
+def _others_in(parts: Iterable[Mapping[str, Any]], entry: LedgerLine) -> list[tuple[str, Any]]:
+    named = [(name, part[name], entry[name]) for part in parts for name in _OWNERS if name in part]
+    return [
+        (name, value)
+        for name, value, own in named
+        if value is not None and value != own and (name != "account_id" or own is not None)
+    ]
