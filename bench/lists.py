@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -137,7 +138,7 @@ def pages(store: SqlStore) -> Iterator[tuple[str, Callable[[], Any]]]:
 
     context = Context(store=store, new_id=uuid7, connectors={})
     yield "counts by status", lambda: count.counts(context, TENANT)
-    yield "counts by status, of which nobody keeps count", lambda: store.counts(TENANT)
+    yield "counts by status, of which nobody keeps count, again", lambda: store.counts(TENANT)
     yield "counts of what waits", lambda: store.counts(TENANT, ["AWAITING_APPROVAL", "BLOCKED"])
     yield "counts of what waits, by all kinds", lambda: store.waiting_counts(TENANT, KINDS_COUNTED)
     yield "the oldest that waits", lambda: store.oldest_waiting(TENANT)
@@ -176,9 +177,19 @@ def lists(url: str, many: int) -> dict[str, float]:
     store = SqlStore.open(url)
     try:
         _follow(store)
-        return {what: statistics.median(_ms(ask) for _ in range(ASKED)) for what, ask in pages(store)}
+        first = {
+            "counts by status, of which nobody keeps count": statistics.median(_first_ms(url) for _ in range(ASKED))
+        }
+        return first | {what: statistics.median(_ms(ask) for _ in range(ASKED)) for what, ask in pages(store)}
     finally:
         store.close()
+
+
+def _first_ms(url: str) -> float:
+    """Counts as a process asks for them that has asked for something else before."""
+    with closing(SqlStore.open(url)) as store:
+        store.oldest_waiting(TENANT)
+        return _ms(lambda: store.counts(TENANT))
 
 
 def _follow(store: SqlStore) -> None:

@@ -1,15 +1,17 @@
 """Arrays that are sent in PostgreSQL's binary form say there what they say here."""
 
+from contextlib import closing
+
 import psycopg
 import pytest
 
-from remit.stores.sql.postgres_arrays import ARRAY_OF, BinaryArray, BinaryArrayDumper
+from remit.stores.sql.postgres_arrays import ARRAY_OF
+from remit.stores.sql.postgres_pipeline import Connection, Statement, ask
 
 
 @pytest.fixture(scope="module")
 def connection(postgres_server):
-    with psycopg.connect(postgres_server, autocommit=True) as driver:
-        driver.adapters.register_dumper(BinaryArray, BinaryArrayDumper)
+    with closing(Connection.connect(postgres_server, autocommit=True)) as driver:
         yield driver
 
 
@@ -25,13 +27,26 @@ def connection(postgres_server):
         ("bigint", [0, None, -1, 2**63 - 1, -(2**63), 1_772_000_000_000_000]),
     ],
 )
-@pytest.mark.parametrize("prepare", [False, True])
-def test_the_server_reads_the_values_that_were_sent(connection, kind, values, prepare):
+@pytest.mark.parametrize("prepares", [False, True])
+def test_the_server_reads_the_values_that_were_sent(connection, kind, values, prepares):
+    connection.prepare_threshold = 0 if prepares else None
     array = ARRAY_OF[kind](tuple(values))
 
-    found = connection.execute(f"SELECT * FROM unnest(%b::{kind}[])", (array,), prepare=prepare).fetchall()
+    ask(connection, [Statement(b"CREATE TEMP TABLE IF NOT EXISTS sent (of text, n bigint, value text)")])
+    ask(connection, [Statement(b"DELETE FROM sent"), stored(kind, array)])
 
-    assert [value for (value,) in found] == values
+    shown = connection.execute("SELECT value FROM sent ORDER BY n").fetchall()
+    assert [value for (value,) in shown] == [None if each is None else as_text(each) for each in values]
+
+
+def stored(kind, array):
+    as_text = "encode(value, 'hex')" if kind == "bytea" else "value::text"
+    given = f"unnest($1::{kind}[]) WITH ORDINALITY AS given (value, n)"
+    return Statement(f"INSERT INTO sent SELECT '{kind}', n, {as_text} FROM {given}".encode(), [array])
+
+
+def as_text(value):
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 @pytest.mark.parametrize(("kind", "values"), [("text", ["\ud800"]), ("bigint", [2**63])])

@@ -52,9 +52,11 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     _hold(app.state, remit, settings)
     remit.hooks.add(app.state.metrics.happened)
     remit.hooks.add(app.state.streams.happened)
-    app.add_middleware(LeanPaths, routes=[route for module in ROUTES for route in module.router.routes])
-    app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
-    app.add_middleware(Timed, answered=app.state.metrics.answered)
+    largest, answered = settings.largest_body_bytes, app.state.metrics.answered
+    routes = [route for module in ROUTES for route in module.router.routes]
+    app.add_middleware(BodyLimit, largest=largest)
+    app.add_middleware(Timed, answered=answered)
+    app.add_middleware(LeanPaths, routes=routes, largest=largest, answered=answered)
     problems.install(app)
     for module in ROUTES:
         app.include_router(module.router)

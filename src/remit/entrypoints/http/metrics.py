@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from remit.entrypoints.web.lean_paths import BEGAN
 from remit.flow.reading.measure import Measured
 from remit.hooks import StepEvent
 
@@ -146,7 +147,7 @@ class Timed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began = scope.get(BEGAN) or time.perf_counter()
 
         async def timed(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -214,15 +214,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._keep(len(url))
+        self._kept_bytes += len(url)
         if len(self.url) > self.limits.largest_line_bytes:
             self._refuse(414, f"the request's line is longer than {self.limits.largest_line_bytes} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        self._keep(len(name) + len(value))
-        if len(self.headers) > self.limits.most_headers:
-            self._refuse(431, f"the request has more than {self.limits.most_headers} headers")
+        limits = self.limits
+        self._kept_bytes += len(name) + len(value)
+        if self._kept_bytes > limits.largest_head_bytes:
+            self._refuse(431, self._too_large())
+        if len(self.headers) > limits.most_headers:
+            self._refuse(431, f"the request has more than {limits.most_headers} headers")
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MOST_PIPELINED:
@@ -236,11 +239,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter(Phase.ANSWER, None)
         else:
             self._enter(Phase.IDLE, self.limits.idle_s)
-
-    def _keep(self, size: int) -> None:
-        self._kept_bytes += size
-        if self._kept_bytes > self.limits.largest_head_bytes:
-            self._refuse(431, self._too_large())
 
     def _too_large(self) -> str:
         return f"the head of the request is larger than {self.limits.largest_head_bytes} bytes"

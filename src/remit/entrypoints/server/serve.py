@@ -90,6 +90,8 @@ def serve(
         proxy_headers=trusted_proxy is not None,
         forwarded_allow_ips=trusted_proxy,
         log_level="warning",
+        # Its lines are below that level, and would be put together all the same.
+        access_log=False,
         log_config=LOGGING_CONFIG if own_log_format else None,
         # A reader that has stopped reading would otherwise hold up the end for good.
         timeout_graceful_shutdown=30,

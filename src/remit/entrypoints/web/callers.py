@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -51,12 +50,12 @@ class Credentials:
             return await self._keys.ask(credential)
         return await self._tokens().known(credential)
 
-    def lately(self, credential: str) -> Principal | None:
+    def lately(self, shown: bytes) -> Principal | None:
         """
-        The principal that this key let in within `LATELY_S`. It may have been revoked since: `check` says what holds
-        now.
+        The principal that the key of this hash let in within `LATELY_S`. It may have been revoked since: `check` says
+        what holds now.
         """
-        principal, at = self._lately.get(_hashed(credential), (None, 0.0))
+        principal, at = self._lately.get(shown, (None, 0.0))
         return principal if time.monotonic() - at < LATELY_S else None
 
     def _checked_key(self, key: str) -> Principal:
@@ -106,17 +105,22 @@ async def principal_of(
 
 async def admit(request: Request) -> Principal:
     """The caller, found out and counted once a request. Raises as `principal_of` does."""
-    found: Principal | None = getattr(request.state, "principal", None)
+    found: Principal | None = known_of(request).get("principal")
     if found is None:
-        credential = await _credential_of(request)
-        known: Credentials = request.app.state.credentials
-        found = request.state.principal = await known.known(credential)
+        credential = _credential_of(request)
+        credentials: Credentials = request.app.state.credentials
+        found = known_of(request)["principal"] = await credentials.known(credential)
         _count(request, found)
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+def known_of(request: Request) -> dict[str, Any]:
+    """The `state` of the request, without the object around it that each look makes."""
+    known: dict[str, Any] = request.scope.setdefault("state", {})
+    return known
+
+
+class Entry(NamedTuple):
     """
     Somebody who has come in: whose tenant's turn it takes, and who it is.
 
@@ -144,31 +148,36 @@ async def enter(request: Request) -> Entry:
     `principal_of` does.
     """
     known: Credentials = request.app.state.credentials
-    credential = await _credential_of(request)
-    lately = known.lately(credential)
+    credential = _credential_of(request)
+    shown = _hashed(credential)
+    lately = known.lately(shown)
     if lately is None:
         principal = await admit(request)
         return Entry(principal.tenant_id, lambda: principal)
     _count(request, lately)
-    return Entry(lately.tenant_id, partial(known.check, credential), _hashed(credential))
+    return Entry(lately.tenant_id, partial(known.check, credential), shown)
 
 
-async def _credential_of(request: Request) -> str:
-    credentials = await bearer(request)
-    if credentials is None:
+def _credential_of(request: Request) -> str:
+    sent = [value for name, value in request.scope["headers"] if name == b"authorization"]
+    scheme, _, credential = (sent[0] if sent else b"").decode("latin-1").partition(" ")
+    credential = credential.strip()
+    if scheme.lower() != "bearer" or not credential:
         raise Unauthenticated("send 'Authorization: Bearer KEY'")
     # Whoever stands in front may have looked at the other one.
-    if [name for name, _ in request.scope["headers"]].count(b"authorization") > 1:
+    if len(sent) > 1:
         raise Unauthenticated("send one 'Authorization', not several")
-    return credentials.credentials
+    return credential
 
 
 def _count(request: Request, principal: Principal) -> None:
     """Once a request, however often it is asked who sent it."""
-    if not getattr(request.state, "is_counted", False):
-        request.state.is_counted = True
-        request.app.state.limiter.count(principal)
-        request.app.state.turns.asked(principal.tenant_id)
+    known = known_of(request)
+    if "is_counted" not in known:
+        known["is_counted"] = True
+        shared = request.app.state
+        shared.limiter.count(principal)
+        shared.turns.asked(principal.tenant_id)
 
 
 CurrentRemit = Annotated[Remit, Depends(remit_of)]

@@ -7,23 +7,37 @@ where it would have gone, and so does every request for another path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from remit.core.errors import RemitError
+from remit.entrypoints.web.limits import bounded_body
 from remit.entrypoints.web.problems import answer_to
 from remit.entrypoints.web.reading_bodies import LeanRoute
 
+BEGAN = "remit.began"
+"""Stands in the scope of a request that was left alone: when it came (of `time.perf_counter`)."""
+
 
 class LeanPaths:
-    """Stands behind what measures and bounds requests, so that it does the same for these."""
+    """
+    Stands in front of what measures and bounds requests, and does both for those that it answers: each layer costs
+    every part of every request.
+    """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[object]) -> None:
-        """Of `routes` those that are lean, and whose path is one text."""
-        self._app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Iterable[object],
+        largest: int,
+        answered: Callable[[str, str, int, float], None],
+    ) -> None:
+        """Of `routes` those that are lean, and whose path is one text; `largest` and `answered` as those behind it."""
+        self._app, self._largest, self._answered = app, largest, answered
         lean = [route for route in routes if isinstance(route, LeanRoute) and "{" not in route.path]
         self._routes = {(method, route.path): route for route in lean for method in route.methods or ()}
 
@@ -32,17 +46,20 @@ class LeanPaths:
         if route is None:
             await self._app(scope, receive, send)
             return
+        began = time.perf_counter()
         scope["route"] = route
-        request = Request(scope, receive)
         response: Response | None
         try:
+            request = Request(scope, bounded_body(self._largest, scope, receive))
             request, response = await route.answer(request)
         except (RemitError, HTTPException) as error:
             response = answer_to(error)
         if response is None:
+            scope[BEGAN] = began
             await self._app(scope, _again(await request.body(), receive), send)
-        else:
-            await response(scope, receive, send)
+            return
+        self._answered(scope["method"], route.path, response.status_code, time.perf_counter() - began)
+        await response(scope, receive, send)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

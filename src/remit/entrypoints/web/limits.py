@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from remit.core.identity.principal import Principal
-from remit.entrypoints.web.problems import answer, refusal
+from remit.entrypoints.web.problems import answer_to
 
 
 class RateLimiter:
@@ -68,17 +68,26 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, largest: int) -> None:
         self._app, self._largest = app, largest
-        self._too_large = f"the body is larger than {largest} bytes; send less at once"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._largest:
-            await answer(refusal(413, self._too_large))(scope, receive, send)
-            return
-        await self._app(scope, at_most(self._largest, receive, self._too_large), send)
+        try:
+            bounded = bounded_body(self._largest, scope, receive)
+        except HTTPException as error:
+            await answer_to(error)(scope, receive, send)
+        else:
+            await self._app(scope, bounded, send)
+
+
+def bounded_body(largest: int, scope: Scope, receive: Receive) -> Receive:
+    """`receive` for a body of at most `largest` bytes. Raises 413 for one that says that it is larger."""
+    told = f"the body is larger than {largest} bytes; send less at once"
+    announced = [int(value) for name, value in scope["headers"] if name == b"content-length" and value.isdigit()]
+    if announced and max(announced) > largest:
+        raise HTTPException(413, told)
+    return at_most(largest, receive, told)
 
 
 def at_most(largest: int, receive: Receive, told: str) -> Receive:

@@ -27,7 +27,7 @@ from starlette.requests import ClientDisconnect
 from remit.core.errors import InvalidInput
 from remit.core.identity.access import Permission
 from remit.core.json_text import WHOLE, NotJson, read_json
-from remit.entrypoints.web.callers import Entry, admit, enter, remit_of, require_within_tenant
+from remit.entrypoints.web.callers import Entry, admit, enter, known_of, remit_of, require_within_tenant
 from remit.entrypoints.web.turns import Turns
 
 PARSED_AT_ONCE_BYTES = 32 * 1024
@@ -121,9 +121,7 @@ class JsonRoute(BodyAfterCaller):
     async def read(self, request: Request) -> Request:
         if isinstance(request, _ReadRequest):
             return request
-        body = await request.body()
-        value = await _parsed(body) if body and _is_json(request) else None
-        return _ReadRequest(request, body, value)
+        return _ReadRequest(request, *await _body_and_value(request))
 
 
 class LeanRoute(JsonRoute):
@@ -137,19 +135,20 @@ class LeanRoute(JsonRoute):
     async def answer(self, request: Request) -> tuple[Request, Response | None]:
         """The request with its body read, and the lean answer. Raises what its caller is to be told instead."""
         entry = await enter(request)
-        request.state.is_left = True
+        known_of(request)["is_left"] = True
         try:
-            request = await self.read(request)
+            body, value = await _body_and_value(request)
         except ClientDisconnect:
             raise HTTPException(400, "the body broke off") from None
-        return request, await _LEAN[self.endpoint](request, entry, await request.json())
+        answer = await _LEAN[self.endpoint](request, entry, value)
+        return (_ReadRequest(request, body, value) if answer is None else request), answer
 
     def get_route_handler(self) -> Handler:
         declared = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             # It may have been asked already, and have left it alone.
-            if getattr(request.state, "is_left", False):
+            if "is_left" in known_of(request):
                 return await declared(request)
             request, answer = await self.answer(request)
             return answer or await declared(request)
@@ -241,14 +240,19 @@ def read_as(body_type: type[B], value: Any) -> B | None:
 
 
 class JsonAnswer(JSONResponse):
-    """JSON that needs no further look before it leaves."""
+    """A good answer as JSON that needs no further look before it leaves, with no headers but its own two."""
 
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
+    def __init__(self, content: Any) -> None:
+        self.status_code, self.background = 200, None
+        self.body = orjson.dumps(content)
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body)), _JSON]
+
+
+_JSON = b"content-type", b"application/json"
 
 
 class _ReadRequest(Request):
-    """A request whose body was read: the framework gets it without parsing it once more."""
+    """A request whose body was read: what comes behind gets it without parsing it once more."""
 
     def __init__(self, request: Request, body: bytes, value: Any) -> None:
         super().__init__(request.scope, request.receive)
@@ -261,18 +265,35 @@ class _ReadRequest(Request):
         return self._value
 
 
+async def _body_and_value(request: Request) -> tuple[bytes, Any]:
+    """Raises `ClientDisconnect`, and what its caller is to be told of a body that is none."""
+    parts = []
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    if not body or not _is_json(request):
+        return body, None
+    if len(body) <= PARSED_AT_ONCE_BYTES:
+        return body, _parsed(body)
+    return body, await to_thread.run_sync(_parsed, body, limiter=_parsing)
+
+
 def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    sent = [value for name, value in request.scope["headers"] if name == b"content-type"]
+    kind = (sent[0] if sent else b"").decode("latin-1").partition(";")[0].strip().lower()
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
         return True
     raise InvalidInput("(body)", "is not said to be JSON", "send it with Content-Type: application/json")
 
 
-async def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes) -> Any:
     try:
-        if len(body) <= PARSED_AT_ONCE_BYTES:
-            return read_json(body)
-        return await to_thread.run_sync(read_json, body, limiter=_parsing)
+        return read_json(body)
     except NotJson as error:
         raise NotJson(error.why, field="(body)") from None
     except InvalidInput as error:

@@ -121,6 +121,10 @@ class Dialect(Protocol):
         """Of the writer: begin a transaction that excludes or detects other writers."""
         ...
 
+    def see_one_moment(self, driver: Any) -> None:
+        """Of a reader: all that it is asked from here on, until it is given back, it answers as of one moment."""
+        ...
+
     def data_version(self, driver: Any, /) -> object:
         """
         In the writer's open transaction: what is the same as the last time as long as no other connection has

@@ -54,6 +54,10 @@ class LedgerOrder(Protocol):
         """The tenants of the next segments, the position behind those, and whether they were `limit` or more."""
         ...
 
+    def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:
+        """The bodies of a tenant's segments with such entries that are there, but behind the position of now."""
+        ...
+
     def is_settled(self, fetch: Fetch) -> bool:
         """Is the position of now behind every segment that is there?"""
         ...
@@ -101,6 +105,9 @@ class RowOrder:
         behind = _numbered(rows[-1][0]) if rows else after or _numbered(0)
         return list(dict.fromkeys(name for _, name in rows)), behind, len(rows) >= limit
 
+    def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:  # noqa: ARG002 - the port's own
+        return []
+
     def is_settled(self, fetch: Fetch) -> bool:  # noqa: ARG002 - the port's own
         return True
 
@@ -129,6 +136,8 @@ class TransactionOrder:
         WHERE position >= :position AND position < {_HORIZON} ORDER BY position LIMIT :limit"""
     # A transaction that is still open, in whatever database of the server, holds back what others have committed since.
     _HELD_BACK = f"SELECT 1 FROM {SEGMENTS} WHERE position >= {_HORIZON} LIMIT 1"
+    _UNSETTLED = f"""SELECT body FROM {SEGMENTS}
+        WHERE tenant_id = :tenant AND position >= {_HORIZON} AND kinds & :kinds <> 0"""
     _TENANTS_OF_ONE = f"SELECT DISTINCT tenant_id FROM {SEGMENTS} WHERE position = :position"
 
     def head(self, fetch: Fetch) -> str:
@@ -167,6 +176,9 @@ class TransactionOrder:
         others = fetch(self._TENANTS_OF_ONE, {"position": last})
         names = dict.fromkeys([*(name for _, name in rows), *(name for (name,) in others)])
         return list(names), _before_transaction(last + 1), True
+
+    def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:
+        return [body for (body,) in fetch(self._UNSETTLED, {"tenant": tenant_id, "kinds": kinds})]
 
     def is_settled(self, fetch: Fetch) -> bool:
         return not fetch(self._HELD_BACK, {})

@@ -25,11 +25,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from remit.core.errors import InvalidInput, TryLater
+from remit.core.records import CHAIN
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, driver_error, grouped
 from remit.stores.sql.ledger_order import TransactionOrder
-from remit.stores.sql.postgres_arrays import BinaryArray, BinaryArrayDumper, texts
-from remit.stores.sql.postgres_statements import COUNT_ON, LOAD, LOAD_AND_LOCK, WRITE, arguments, translated
+from remit.stores.sql.postgres_pipeline import Connection, Statement, ask
+from remit.stores.sql.postgres_statements import COUNT_ON, loading, translated, writing
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
 
@@ -182,34 +183,33 @@ class Postgres:
         if _is_pooled(driver) and not driver.autocommit:
             driver.execute(_SET_TRANSACTION)
 
+    def see_one_moment(self, driver: psycopg.Connection) -> None:
+        """A reader's transaction does, and begins with its first statement."""
+
     def data_version(self, _: psycopg.Connection) -> None:
         """Others write while a transaction is open."""
 
-    def load(
-        self, driver: psycopg.Connection, places: Iterable[RecordId], *, lock: bool
-    ) -> list[tuple[str, str, str, Any]]:
-        statements = LOAD_AND_LOCK if lock else LOAD
+    def load(self, driver: Connection, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, Any]]:
         groups = grouped(places)
+        statements = [loading(kind, tenant_id, ids, lock=lock) for kind, tenant_id, ids in groups]
+        answers = ask(driver, [*_beginning(driver), *statements])[-len(groups) :] if groups else []
         found = []
-        with driver.pipeline():
-            _begin_along(driver)
-            cursors = [driver.execute(statements[kind], (tenant_id, texts(ids))) for kind, tenant_id, ids in groups]
-        # Not before the pipeline's end, which would be waited for as well.
-        for (kind, tenant_id, _), cursor in zip(groups, cursors, strict=True):
-            found += [(kind, tenant_id, id, body) for id, body in cursor.fetchall()]
+        for (kind, tenant_id, _), answer in zip(groups, answers, strict=True):
+            is_blob = kind == CHAIN.name
+            for number in range(answer.ntuples):
+                id, body = answer.get_value(number, 0), answer.get_value(number, 1)
+                assert id is not None
+                assert body is not None
+                found.append((kind, tenant_id, id.decode(), body if is_blob else body.decode()))
         return found
 
-    def write(self, driver: psycopg.Connection, changes: Sequence[RowChange]) -> None:
-        with driver.pipeline():
-            _send(driver, changes)
+    def write(self, driver: Connection, changes: Sequence[RowChange]) -> None:
+        if changes:
+            ask(driver, [*_beginning(driver), *map(writing, changes)])
 
-    def commit(self, driver: psycopg.Connection, changes: Sequence[RowChange], asked: Callable[[], None]) -> None:
-        with driver.pipeline():
-            _begin_along(driver)
-            _send(driver, changes)
-            asked()
-            # Behind a statement that fails it is not carried out: of a pipeline, all the rest is passed over.
-            driver.execute("COMMIT", prepare=False)
+    def commit(self, driver: Connection, changes: Sequence[RowChange], asked: Callable[[], None]) -> None:
+        # Behind a statement that fails the last one is not carried out either.
+        ask(driver, [*_beginning(driver), *map(writing, changes), _COMMIT], before_last=asked)
 
     def fetch(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
         _begin_along(driver)
@@ -289,8 +289,9 @@ class Postgres:
         event.listen(engine, "do_connect", self._connect)
         return engine
 
-    def _connect(self, dialect: sqlalchemy.Dialect, _record: Any, arguments: Any, named: Any) -> psycopg.Connection:
-        driver: psycopg.Connection = dialect.connect(*arguments, **named)  # type: ignore[assignment]  # psycopg's own
+    def _connect(self, dialect: sqlalchemy.Dialect, _record: Any, arguments: Any, named: Any) -> Connection:
+        del dialect
+        driver = Connection.connect(*arguments, **named)
         try:
             session, encoding = _greet(driver)
             if encoding != "UTF8":
@@ -301,7 +302,6 @@ class Postgres:
                 )
             if session == driver.info.backend_pid:
                 driver.prepare_threshold = 0
-            driver.adapters.register_dumper(BinaryArray, BinaryArrayDumper)
         except BaseException:
             driver.close()
             raise
@@ -374,9 +374,17 @@ def _begin_along(driver: psycopg.Connection) -> None:
             driver.execute(_SET_TRANSACTION)
 
 
-def _send(driver: psycopg.Connection, changes: Sequence[RowChange]) -> None:
-    for change in changes:
-        driver.execute(WRITE[change.table, change.operation], arguments(change))
+def _beginning(driver: Connection) -> list[Statement]:
+    """The statements that begin a transaction where none has begun."""
+    if driver.pgconn.transaction_status != _IDLE:
+        return []
+    if driver.read_only:
+        return [_BEGIN_READING]
+    return [_BEGIN, Statement(_SET_TRANSACTION.encode())] if _is_pooled(driver) else [_BEGIN]
+
+
+_BEGIN, _COMMIT = Statement(b"BEGIN"), Statement(b"COMMIT")
+_BEGIN_READING = Statement(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:

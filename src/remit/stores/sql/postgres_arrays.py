@@ -1,5 +1,5 @@
 """
-Arrays of one dimension as PostgreSQL receives them in its binary form.
+Values as PostgreSQL receives them in its binary form: texts, numbers, and arrays of one dimension.
 
 A batch writes an array for each column; the driver asks for the form of every value of one by itself.
 """
@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from psycopg import DataError
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 
 _HEAD = struct.Struct(">iiiii").pack
 """One dimension, there may be nulls, the type of a value, the number of them, the first one's index."""
@@ -23,32 +21,29 @@ _NULL = _LENGTH(-1)
 _TEXT, _BYTES, _BIGINT = 25, 17, 20
 
 
-class BinaryArray(bytes):
-    """One that is sent as it stands; the statement says of what it is (`%b::text[]`)."""
-
-    __slots__ = ()
-
-
-class BinaryArrayDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: BinaryArray) -> BinaryArray:
-        return obj
-
-
-def texts(values: Sequence[str | None]) -> BinaryArray:
+def text(value: str) -> bytes:
     """Raises `DataError`, as the others do, for what no column of this type holds."""
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(str(error)) from None
+
+
+bigint = struct.Struct(">q").pack
+
+
+def texts(values: Sequence[str | None]) -> bytes:
     try:
         return _array(_TEXT, len(values), _with_lengths([None if each is None else each.encode() for each in values]))
     except UnicodeEncodeError as error:
         raise DataError(str(error)) from None
 
 
-def _blobs(values: Sequence[bytes | None]) -> BinaryArray:
+def _blobs(values: Sequence[bytes | None]) -> bytes:
     return _array(_BYTES, len(values), _with_lengths(values))
 
 
-def _numbers(values: Sequence[int | None]) -> BinaryArray:
+def _numbers(values: Sequence[int | None]) -> bytes:
     try:
         return _array(_BIGINT, len(values), [_NULL if each is None else _NUMBER(8, each) for each in values])
     except struct.error as error:
@@ -65,8 +60,8 @@ def _with_lengths(values: Iterable[bytes | None]) -> list[bytes]:
     return parts
 
 
-def _array(kind: int, count: int, parts: Iterable[bytes]) -> BinaryArray:
-    return BinaryArray(b"".join((_HEAD(1, 1, kind, count, 1), *parts)) if count else _EMPTY(0, 0, kind))
+def _array(kind: int, count: int, parts: Iterable[bytes]) -> bytes:
+    return b"".join((_HEAD(1, 1, kind, count, 1), *parts)) if count else _EMPTY(0, 0, kind)
 
 
-ARRAY_OF: dict[str, Callable[[Sequence[Any]], BinaryArray]] = {"text": texts, "bytea": _blobs, "bigint": _numbers}
+ARRAY_OF: dict[str, Callable[[Sequence[Any]], bytes]] = {"text": texts, "bytea": _blobs, "bigint": _numbers}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import count
 
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
-from remit.stores.sql.postgres_arrays import ARRAY_OF
+from remit.stores.sql.postgres_arrays import ARRAY_OF, bigint, text, texts
+from remit.stores.sql.postgres_pipeline import Statement
 from remit.stores.sql.rows import (
     BIGINTS,
     BLOBS,
@@ -44,20 +45,29 @@ def translated(sql: str) -> str:
     return re.sub(r":(\w+)", r"%(\1)s", sql.replace("ANY_OF(", "ANY("))
 
 
-LOAD = {
-    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%b::text[]) ORDER BY id" for kind in KEYED
+_LOAD = {
+    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%s::text[]) ORDER BY id" for kind in KEYED
 }
-_CONTENDED = {name: f"{LOAD[name]} FOR UPDATE" for name, kind in KINDS.items() if kind.contended}
-LOAD_AND_LOCK = LOAD | _CONTENDED
-LOAD[CHAIN.name] = LOAD_AND_LOCK[CHAIN.name] = (
-    f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = %s AND chain = ANY(%b::text[]) ORDER BY chain, first"
+_LOAD[CHAIN.name] = (
+    f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = %s AND chain = ANY(%s::text[]) ORDER BY chain, first"
 )
+_CONTENDED = {name: f"{_LOAD[name]} FOR UPDATE" for name, kind in KINDS.items() if kind.contended}
+
+
+def _numbered(sql: str) -> bytes:
+    """A statement as the server takes it, `$1` for the first `%s`."""
+    numbers = count(1)
+    return re.sub("%s", lambda _: f"${next(numbers)}", sql).encode()
+
+
+LOAD = {kind: _numbered(sql) for kind, sql in _LOAD.items()}
+LOAD_AND_LOCK = {kind: _numbered(sql) for kind, sql in (_LOAD | _CONTENDED).items()}
 
 
 def _arrays(table: str, columns: Sequence[str]) -> str:
     """One row a position, from one array a column."""
     types = (_type_of(table, column) for column in columns)
-    return f"unnest({', '.join(f'%b::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
+    return f"unnest({', '.join(f'%s::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
 
 
 def _type_of(table: str, column: str) -> str:
@@ -78,7 +88,7 @@ def _update(table: str, columns: Sequence[str]) -> str:
     changed = ", ".join(f"{column} = given.{column}" for column in columns[:-2])
     # The server itself looks whether all were there, and fails: by the time its answer is read it would have committed.
     update = f"UPDATE {table} AS target SET {changed} FROM {_arrays(table, columns)} WHERE {_SAME}"
-    return f"WITH done AS ({update} RETURNING 1) SELECT 1 / (count(*) = %b::bigint)::int FROM done"
+    return f"WITH done AS ({update} RETURNING 1) SELECT 1 / (count(*) = %s::bigint)::int FROM done"
 
 
 def _upsert(table: str) -> str:
@@ -86,7 +96,7 @@ def _upsert(table: str) -> str:
     return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
 
 
-WRITE: dict[tuple[str, Operation], str] = {
+_WRITE: dict[tuple[str, Operation], str] = {
     (SEGMENTS, "insert"): _insert(SEGMENTS),
     (EVENTS, "insert"): _insert(EVENTS),
     (WAITING_COUNTS, "add"): (
@@ -99,13 +109,14 @@ WRITE: dict[tuple[str, Operation], str] = {
     ),
 }
 for _table in [*KEYED, STATES]:
-    WRITE[_table, "insert"] = _insert(_table)
-    WRITE[_table, "update"] = _update(_table, TABLES[_table])
-    WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)
-    WRITE[_table, "upsert"] = _upsert(_table)
-    WRITE[_table, "delete"] = (
+    _WRITE[_table, "insert"] = _insert(_table)
+    _WRITE[_table, "update"] = _update(_table, TABLES[_table])
+    _WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)
+    _WRITE[_table, "upsert"] = _upsert(_table)
+    _WRITE[_table, "delete"] = (
         f"DELETE FROM {_table} AS target USING {_arrays(_table, ('tenant_id', 'id'))} WHERE {_SAME}"
     )
+WRITE = {of: _numbered(sql) for of, sql in _WRITE.items()}
 
 
 def _columns_of(table: str, operation: Operation) -> Sequence[str]:
@@ -119,9 +130,15 @@ def _columns_of(table: str, operation: Operation) -> Sequence[str]:
 _ARRAYS = {of: [ARRAY_OF[_type_of(of[0], column)] for column in _columns_of(*of)] for of in WRITE}
 
 
-def arguments(change: RowChange) -> list[Any]:
-    """The parameters of the statement that `WRITE` has for it."""
+def writing(change: RowChange) -> Statement:
+    """The statement that `WRITE` has for it. Raises `DataError` for what no column holds."""
     columns = zip(*change.rows, strict=True)
     arrays = _ARRAYS[change.table, change.operation]
-    given: list[Any] = [array(column) for array, column in zip(arrays, columns, strict=True)]
-    return [*given, len(change.rows)] if change.operation in ("update", "move") else given
+    given = [array(column) for array, column in zip(arrays, columns, strict=True)]
+    if change.operation in ("update", "move"):
+        given.append(bigint(len(change.rows)))
+    return Statement(WRITE[change.table, change.operation], given)
+
+
+def loading(kind: str, tenant_id: str, ids: Sequence[str], *, lock: bool) -> Statement:
+    return Statement((LOAD_AND_LOCK if lock else LOAD)[kind], (text(tenant_id), texts(ids)))

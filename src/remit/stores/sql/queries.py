@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from remit.core.lifecycle import MOVING, WAITING, Status
 from remit.core.records import KINDS
@@ -76,7 +76,13 @@ _UNQUEUED_IS_BUSY = f"""EXISTS (
     )"""
 BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NOT NULL) OR {_UNQUEUED_IS_BUSY}"
 # Counted without reading a case: by their states, and what has none by the number of all.
-COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
+_STATUSES = ", ".join(f"('{status}')" for status in get_args(Status))
+# Status by status: the index is counted along without looking at what stands in it, in half the time of grouping it.
+COUNTS = f"""
+    WITH each (status) AS (VALUES {_STATUSES})
+    SELECT status, (
+        SELECT count(*) FROM {STATES} AS state WHERE state.tenant_id = :tenant AND state.status = each.status)
+    FROM each"""
 COUNTS_OF = (
     f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant AND status = ANY_OF(:statuses) GROUP BY status"
 )

@@ -119,6 +119,9 @@ class Sqlite:
     def begin(self, driver: sqlite3.Connection) -> None:
         driver.execute("BEGIN IMMEDIATE")
 
+    def see_one_moment(self, driver: sqlite3.Connection) -> None:
+        driver.execute("BEGIN")
+
     def data_version(self, driver: sqlite3.Connection) -> object:
         return driver.execute("PRAGMA data_version").fetchone()[0]
 
@@ -128,7 +131,7 @@ class Sqlite:
         groups = grouped(places)
         # Several statements see one moment only inside a transaction; a writer is in one.
         if not lock and len(groups) > 1:
-            driver.execute("BEGIN")
+            self.see_one_moment(driver)
         found = []
         for kind, tenant_id, ids in groups:
             one = len(ids) == 1

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, cast
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import WAITING, Case, Status
+from remit.core.lifecycle import Case, Status
 from remit.core.records import BOUNDS, THE_ONE, Key, Kind
 from remit.core.values import Stored
 from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
@@ -45,6 +45,7 @@ from remit.stores.sql.reader_positions import reader_page, reader_position
 from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
+from remit.stores.sql.status_counts import CountedStatuses, standing
 from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import Begun, SqlWriter
@@ -69,6 +70,7 @@ class SqlStore:
         self._writer = SqlWriter(dialect.writer(), dialect)
         self._queue = Queue(dialect)
         self._due = DueCases()
+        self._statuses = CountedStatuses(dialect)
         self._group_commit = GroupCommit(self._writer.carry_out)
         self._readers = Readers(dialect.readers(), dialect)
         # Of its own: however many exports are read, a look at one record waits for none of them.
@@ -315,22 +317,10 @@ class SqlStore:
         return exported(self._dialect, self._export_readers, tenant_id)
 
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
-        if statuses is None or queries.PLAIN in statuses:
-            return self._count_all(tenant_id, statuses)
-        counted = {status: n for (*_, status), n in self.waiting_counts(tenant_id, ["status"]).items()}
-        rest = [status for status in statuses if status not in WAITING]
-        found = self._fetch(queries.COUNTS_OF, tenant=tenant_id, statuses=rest) if rest else ()
-        return {status: n for status, n in counted.items() if status in statuses} | dict(found)
-
-    def _count_all(self, tenant_id: str, statuses: Sequence[Status] | None) -> dict[str, int]:
-        def count(driver: Any) -> dict[str, int]:
-            by_state: dict[str, int] = dict(self._dialect.fetch(driver, queries.COUNTS, {"tenant": tenant_id}))
-            ((every,),) = self._dialect.fetch(driver, queries.COUNT_ALL, {"tenant": tenant_id})
-            plain = every - sum(by_state.values()) + by_state.pop(queries.PLAIN, 0)
-            found = by_state | ({queries.PLAIN: plain} if plain else {})
-            return {status: n for status, n in found.items() if statuses is None or status in statuses}
-
-        return self._readers.borrow(count)
+        if statuses is not None and queries.PLAIN not in statuses:
+            return standing(self._fetched, tenant_id, statuses)
+        found = self._readers.borrow(lambda driver: self._statuses.all(driver, tenant_id))
+        return {status: n for status, n in found.items() if statuses is None or status in statuses}
 
     def tenants(self) -> list[str]:
         return [tenant_id for (tenant_id,) in self._fetch(queries.TENANTS)]
@@ -341,6 +331,9 @@ class SqlStore:
         self._export_readers.close()
 
     def _fetch(self, sql: str, **parameters: Any) -> list[Row]:
+        return self._fetched(sql, parameters)
+
+    def _fetched(self, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return self._readers.borrow(lambda driver: self._dialect.fetch(driver, sql, parameters))
 
 

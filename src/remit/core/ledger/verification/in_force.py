@@ -31,7 +31,6 @@ from remit.core.gate.sampling import StopAfter
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
-from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.recorded_facts import facts_problems, recheck_problems, recorded_facts
 from remit.core.ledger.stop_history import StopHistory
 from remit.core.ledger.verification.due import ByBounds, mode_facts, question_facts, verdict_facts
@@ -40,7 +39,7 @@ from remit.core.ledger.verification.limits_seen import misread_charges, misread_
 from remit.core.ledger.verification.local_hours import hours_around, local_time, may_show
 from remit.core.ledger.verification.refusals import contradictions
 from remit.core.opened_intent import OpenedIntent
-from remit.core.values import shifted
+from remit.core.values import SYSTEM, shifted
 
 Data = Mapping[str, Any]
 CLOCKS_AGREE = timedelta(minutes=5)
