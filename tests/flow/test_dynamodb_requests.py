@@ -286,6 +286,31 @@ def test_an_executed_intent_takes_at_most_twelve_requests_from_its_proposal_to_i
     bounded.world.assert_sound()
 
 
+def due_places(counted, name="i-1"):
+    """The places in the index of what is due that the case has had, one after the other."""
+    puts = [action["Put"]["Item"] for written in counted.wire.written for action in written if "Put" in action]
+    cases = [item for item in puts if "#cases#" in item["pk"]["S"] and item["sk"]["S"] == name]
+    places = [tuple(item.get(key, {}).get("S") for key in ("due_pk", "due_sk")) for item in cases]
+    assert len(places) > 1
+    return [place for number, place in enumerate(places) if number == 0 or places[number - 1] != place]
+
+
+def test_an_executed_intent_is_put_into_the_index_of_what_is_due_once_and_taken_out_once(counted):
+    """From its reservation to its outcome: each change of its place would be two writes of the index."""
+    counted.world.apply()
+    counted.world.submit()
+    function = Counted(counted.wire.client, counted.table)
+    function.wire.written = counted.wire.written
+    function.world.far = counted.world.far
+    function.world.restart()
+    assert function.world.executor().at_once(counted.world.bus.arrived[-1].data) == {"status": "SUCCEEDED"}
+    function.stores[0].close()
+
+    put, gone = due_places(counted)
+    assert put[0].startswith("reserved#") and gone == (None, None)
+    counted.world.assert_sound()
+
+
 def test_what_a_person_approved_takes_as_many(bounded):
     bounded.world.queued()
     bounded.world.approve()

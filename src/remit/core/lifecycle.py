@@ -8,8 +8,10 @@ edit, supersede, expire, start and release exclude each other.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from msgspec import UNSET
 
 from remit.core.errors import Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER, Publication
@@ -73,6 +75,8 @@ ENDED: frozenset[Status] = frozenset(status for status in FOLLOWS if status not 
 
 GATE_AFTER = PUBLISH_AFTER
 """The time that a proposal may wait for its proposer to gate it before Remit does."""
+SOON_AGAIN = timedelta(minutes=2)
+"""Within this most executions end."""
 
 ExecutedBy = Literal["caller", "worker"]
 Step = Literal["gate", "publish", "publish_again", "expire", "expire_begun", "lapse"]
@@ -164,6 +168,20 @@ class Case(Record, frozen=True):
     def moving(self) -> bool:
         """Remit itself has to do the next step: not so where an approval is due only when it expires."""
         return self.status in MOVING and not (self.status == "APPROVED" and self.due_at == self.expires_at)
+
+    @property
+    def first_due_at(self) -> datetime | None:
+        """
+        The moment when it was due as it was approved, of one that left and is due again soon after; else `None`.
+
+        It is due at this moment or later: a store that finds what is due by an index need not move it there.
+        """
+        reserved = self.publication
+        if reserved is None or reserved.not_before is not UNSET or not (self.published and self.moving):
+            return None
+        first = min(reserved.reserved_at + PUBLISH_AFTER, self.expires_at)
+        soon = self.due_at is not None and first <= self.due_at < first + SOON_AGAIN
+        return first if soon else None
 
     def _hint(self) -> str:
         return f"look at {self.superseded_by!r}, which replaced it" if self.superseded_by else ""

@@ -85,7 +85,6 @@ def changed_item(tenant_id: str, process: str, version: str, due_parts: int) -> 
 
 def _case_attributes(case: Case, due_parts: int) -> dict[str, str | None]:
     tenant_id, id = case.tenant_id, case.action_intent_id
-    moving = case.moving
     found: dict[str, str | None] = {
         "account_id": case.account_id,
         "action_type": case.action_type,
@@ -94,14 +93,29 @@ def _case_attributes(case: Case, due_parts: int) -> dict[str, str | None]:
         BY_STATUS.partition: status_partition(tenant_id, case.status),
         BY_STATUS.sort: at_place(case.created_at, id),
     }
-    if moving or case.due_at is not None:
-        group: DueGroup = "reserved" if case.leaving else "moving" if moving else "resting"
-        found[DUE.partition] = due_part(group, tenant_id, id, due_parts)
-        found[DUE.sort] = "#".join((moment(case.due_at) if case.due_at else NEVER, tenant_id, id))
+    first = case.first_due_at
+    found |= _own_due_place(case, due_parts) if first is None else _due_place(case, "reserved", first, due_parts)
     if case.status in WAITING:
         found[QUEUE.partition] = queue_partition(tenant_id)
         found[QUEUE.sort] = at_place(case.expires_at, id)
     return found
+
+
+def _own_due_place(case: Case, due_parts: int) -> dict[str, str | None]:
+    """By when it is due itself, if ever."""
+    if not case.moving and case.due_at is None:
+        return {}
+    return _due_place(
+        case, "reserved" if case.leaving else "moving" if case.moving else "resting", case.due_at, due_parts
+    )
+
+
+def _due_place(case: Case, group: DueGroup, at: datetime | None, due_parts: int) -> dict[str, str | None]:
+    tenant_id, id = case.tenant_id, case.action_intent_id
+    return {
+        DUE.partition: due_part(group, tenant_id, id, due_parts),
+        DUE.sort: "#".join((moment(at) if at else NEVER, tenant_id, id)),
+    }
 
 
 def status_partition(tenant_id: str, status: str) -> str:
@@ -207,12 +221,15 @@ def misfiled_attributes(item: Item, due_parts: Sequence[int]) -> Iterator[str]:
 
 
 def _case_item(item: Item, due_parts: Sequence[int]) -> Item:
-    """As it is written with the largest number, or where it is in a place that another made, with that one."""
+    """As it is written today; in the index of what is due it may also be where a release of before put it."""
     case = record_of(item)
     assert isinstance(case, Case)
     place = CASE.name, case.tenant_id, case.action_intent_id
-    *others, due = (record_item(place, case, version_of(item), parts) for parts in sorted(due_parts))
-    return next((each for each in others if each.get(DUE.partition) == item.get(DUE.partition)), due)
+    written = [record_item(place, case, version_of(item), parts) for parts in due_parts]
+    before = [each | _texts(_own_due_place(case, parts)) for each, parts in zip(written, due_parts, strict=True)]
+    keys = DUE.partition, DUE.sort
+    standing = (each for each in (*written, *before) if all(each.get(name) == item.get(name) for name in keys))
+    return next(standing, written[-1])
 
 
 def _plain(attribute: Any) -> Any:

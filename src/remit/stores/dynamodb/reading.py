@@ -150,17 +150,18 @@ class TableReading:
 
         Raises `RemitError` for one that this version cannot read, unless it is to be left aside.
         """
-        found: list[Case] = []
+        return list(islice(self.each_case(places, holds, limit, skip_unreadable=skip_unreadable), max(limit, 0)))
+
+    def each_case(
+        self, places: Iterator[ItemKey], holds: Callable[[Case], bool], page: int, *, skip_unreadable: bool = False
+    ) -> Iterator[Case]:
+        """All of them, about a page at a time."""
         # A case that moves on meanwhile may be met twice.
         new = _unique(places)
-        while len(found) < limit:
-            some = list(islice(new, max(limit - len(found), _SMALLEST_PAGE)))
-            if not some:
-                break
+        while some := list(islice(new, max(page, _SMALLEST_PAGE))):
             items = self._table.each(some)
             cases = [_case(items[key], skip_unreadable) for key in some if key in items]
-            found += [case for case in cases if case is not None and holds(case)]
-        return found[:limit]
+            yield from (case for case in cases if case is not None and holds(case))
 
     def entries(self, places: Iterator[ItemKey], holds: Callable[[LedgerEntry], bool], limit: int) -> list[LedgerEntry]:
         """The newest entries, by their times and ids, of segments that come the newest first."""

@@ -163,15 +163,16 @@ class DynamoStore:
         looked_at = list(islice(self._reading.placed(DUE, due_parts(group, parts), between), MOST_LOOKED_AT))
         if len(looked_at) == MOST_LOOKED_AT:
             self._looked_to[group] = looked_at[-1][0]
-        wanted = tenants_in_turn(looked_at, limit, lambda place: place[0].split("#")[1])
-        # The index may be behind.
-        return self._reading.cases(
+        wanted = tenants_in_turn(looked_at, len(looked_at), lambda place: place[0].split("#")[1])
+        # The index may be behind, and leaves what left and is due soon again where it was.
+        cases = self._reading.each_case(
             (key for _, key in wanted),
             lambda case: case.due_at is not None and case.due_at <= now,
             limit,
             # What a newer version wrote is that version's to move on, and must not hold up everybody's.
             skip_unreadable=True,
         )
+        return list(islice(cases if group != "reserved" else _leaving_first(cases, limit), max(limit, 0)))
 
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
         parts = timed_parts(kind.name, self.table.due_parts_now())
@@ -347,6 +348,21 @@ class DynamoStore:
     def close(self) -> None:
         self._reading.close()
         self._on_close()
+
+
+def _leaving_first(cases: Iterator[Case], limit: int) -> Iterator[Case]:
+    """Those that leave, up to the limit, and then what else was met on the way to them."""
+    others: list[Case] = []
+    left = limit
+    for case in cases if limit > 0 else ():
+        if case.leaving:
+            yield case
+            left -= 1
+        else:
+            others.append(case)
+        if not left:
+            break
+    yield from others
 
 
 def _sort_key(item: Item) -> str:
