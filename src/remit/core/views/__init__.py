@@ -39,6 +39,7 @@ from remit.core.views.days import (
 from remit.core.views.decisions import (
     AnswerableLine,
     ApprovalRecord,
+    AutoExecStateAnswer,
     ChainAnswer,
     ChargeAnswer,
     CheckAnswer,
@@ -147,6 +148,7 @@ __all__ = [
     "ApprovedAnswer",
     "ApprovedManyAnswer",
     "AssignedAnswer",
+    "AutoExecStateAnswer",
     "AutomateAnswer",
     "BegunAnswer",
     "BoundsChangedAnswer",

@@ -8,6 +8,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from remit.core.delegation import AgentTier
+from remit.core.execution.approval import PublicationStatus
 from remit.core.execution.obstacle import ObstacleCode
 from remit.core.gate.decision import Result
 from remit.core.gate.policy import PolicyDecision
@@ -172,6 +173,26 @@ class ApprovalRecord(TypedDict):
     charges: list[ChargeAnswer]
     not_before: NotRequired[str]
     sample: NotRequired[str]
+
+
+class AutoExecStateAnswer(TypedDict):
+    """
+    The publication state of an intent's approval. It is over at `expires_at`, and not there from then on: beside an
+    approval that means done.
+    """
+
+    state_key: str
+    action_intent_id: str
+    tenant_id: str
+    status: PublicationStatus
+    approval_id: str
+    approval_source: ApprovalSource
+    charges: list[ChargeAnswer]
+    reserved_at: str
+    published_at: str | None
+    released_at: str | None
+    deliveries: int
+    expires_at: str | None
 
 
 class CheckAnswer(TypedDict):

@@ -1,4 +1,4 @@
-"""Reading: status, why, timeline and intents."""
+"""Reading: status, why, publication states, timeline and intents."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ from remit.flow.pages import PAGE
 from remit.ports import CaseFilter
 
 MOST_SAID = 2000
+APPROVED_BY = {"POLICY": "policy", "HUMAN": "a person", None: None}
 
 
 def register(app: typer.Typer) -> None:
     for command in (status, why, timeline, intents):
         app.command()(command)
+    app.command("auto-exec-state")(auto_exec_state)
 
 
 def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
@@ -61,7 +63,7 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "before the call": output.facts(found, "rechecked"),
             **output.whose(proposed),
             "parameters": proposed.get("parameters"),
-            "approved by": {"POLICY": "policy", "HUMAN": "a person", None: None}[found["approval_source"]],
+            "approved by": APPROVED_BY[found["approval_source"]],
             "attempts": found["attempt_count"],
             "outcome": _outcome(outcome) if outcome else None,
             "resolved": _resolved(resolution) if resolution else None,
@@ -157,6 +159,31 @@ def _mark(passed: bool) -> Text:
 
 def _saw(saw: dict[str, Any]) -> str:
     return ", ".join(f"{row.path} {rendering.value_text(row.value)}" for row in rendering.rows(saw))
+
+
+def auto_exec_state(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Show the publication state of an intent's approval, and the windows that were charged.
+
+    Example: remit auto-exec-state i-7 --tenant acme
+    """
+    with existing(ctx, db) as remit:
+        state = remit.auto_exec_state(tenant, intent).wire()
+    if as_json:
+        output.print_json(state)
+        return
+    times = ("reserved", "published", "released", "expires")
+    output.print_fields(
+        {
+            "intent": state["action_intent_id"],
+            "state": state["status"],
+            "approval": state["approval_id"],
+            "approved by": APPROVED_BY[state["approval_source"]],
+            "charged": "; ".join(charge["window_id"] for charge in state["charges"]) or None,
+            "deliveries": state["deliveries"],
+            **{name: output.local(state[f"{name}_at"]) for name in times},
+        }
+    )
 
 
 def timeline(
