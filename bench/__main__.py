@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import agents, contention, dynamodb, gateway, isolation, profile, races, rivals
+from bench import agents, commands, contention, dynamodb, gateway, isolation, profile, races, rivals
 from bench.facts import fact_cost
 from bench.idle import idle
 from bench.lab import lab
@@ -40,7 +40,7 @@ from remit.entrypoints.server.process import settle
 console = Console(width=150)
 GROUPS = [
     *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
-    *("limits", "facts", "races", "lab", "isolation", "agents", "rivals"),
+    *("limits", "facts", "races", "lab", "isolation", "agents", "rivals", "commands"),
 ]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
@@ -61,6 +61,7 @@ MOST_CALL = 3.0
 MOST_WAITING_MB = 50
 LONGEST_REPLAY_S = 60.0
 """Of 100,000 intents."""
+LONGEST_COMMAND_S = 0.3
 PROVED_RULES, LONGEST_PROOF_S = 200, 1.0
 
 
@@ -135,6 +136,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "lab": [partial(_lab, folder, _sized(100_000, options)), _proof],
         "isolation": [partial(_isolated, rounds)],
         "rivals": [partial(_rivals, folder, options)],
+        "commands": [partial(_commands, folder)],
         "agents": [partial(_agents, folder), *(partial(_gateway, folder, over) for over in gateway.TRANSPORTS)],
     }
     wanted = options.only.split(",") if options.only else GROUPS
@@ -161,6 +163,14 @@ def _proof() -> list[Row]:
     slowest = max(took_s, key=lambda verdict: took_s[verdict])
     what = f"proof over {PROVED_RULES} rules, the slowest ({slowest}) of {', '.join(took_s)}"
     return [Row(what, took_s[slowest], LONGEST_PROOF_S, at_most=True, unit="s")]
+
+
+def _commands(folder: Path) -> list[Row]:
+    took = commands.commands(folder)
+    console.print(commands.table(took))
+    slowest = max(took, key=lambda name: took[name])
+    what = f"commands that read, start to end, the slowest of {len(took)} (remit {slowest})"
+    return [Row(what, took[slowest], LONGEST_COMMAND_S, at_most=True, unit="s")]
 
 
 def _isolated(rounds: int) -> list[Row]:

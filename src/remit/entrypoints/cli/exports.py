@@ -80,6 +80,6 @@ def _entries(name: str, wanted: Callable[[bytes], bool] = lambda _: True) -> Ite
     with source(name) as (stream, total), output.progress("reading", total) as advance:
         for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
             for line in batch:
-                if line.text is None or wanted(line.text):
-                    yield entry_of(line)
-                advance(line.size)
+                if (line.text is None or wanted(line.text)) and (entry := entry_of(line)) is not None:
+                    yield entry
+            advance(sum(line.size for line in batch))

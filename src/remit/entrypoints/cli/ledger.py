@@ -50,7 +50,9 @@ def ledger(
 def export(
     ctx: typer.Context,
     tenant: Tenant,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who seals it.")] = "remit",
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who seals it; Remit itself without.", show_default=False)
+    ] = None,
     first: FromOption = None,
     before: ToOption = None,
     db: Db = None,

@@ -113,15 +113,12 @@ def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[JsonL
         *ended, rest = (held + chunk).split(b"\n")
         for text in ended:
             number += 1
-            yield _line(number, text, dropped, longest_bytes)
+            size = len(text) + dropped
+            yield JsonLine(number, size + 1, None if size > longest_bytes else text)
             dropped = 0
         # Of a line without end only its length is kept.
         held, dropped = (b"", dropped + len(rest)) if dropped or len(rest) > longest_bytes else (rest, 0)
     if held or dropped:
-        yield _line(number + 1, held, dropped, longest_bytes)
+        size = len(held) + dropped
+        yield JsonLine(number + 1, size + 1, None if size > longest_bytes else held)
     yield None
-
-
-def _line(number: int, text: bytes, dropped: int, longest_bytes: int) -> JsonLine:
-    size = len(text) + dropped
-    return JsonLine(number, size + 1, None if size > longest_bytes else text)

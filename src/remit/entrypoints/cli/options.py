@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from remit.core.identity.credential import Credential
+from remit.core.identity.person import same_person
+from remit.core.values import SYSTEM
 
 if TYPE_CHECKING:
     from remit.ports import WorkerFunction
@@ -102,7 +104,8 @@ def login() -> str:
         name = re.sub(r"[^A-Za-z0-9._:@-]", "-", getpass.getuser())[:128]
     except (OSError, KeyError, ImportError):
         name = ""
-    return name or "somebody"
+    # Many call the user of a service by its own name.
+    return f"user-{name}" if same_person(name, SYSTEM) else name or "somebody"
 
 
 def typed_by() -> Credential:

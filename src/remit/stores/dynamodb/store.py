@@ -31,7 +31,6 @@ from remit.ports import (
     cursor_of,
 )
 from remit.stores.dynamodb.bounds import altered_parts, versioned_whole
-from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
     Item,
@@ -64,6 +63,7 @@ from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, holding
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
+from remit.stores.dynamodb.table_format import FormattedTable
 from remit.stores.dynamodb.versions import Versions, moment_after, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
@@ -88,7 +88,7 @@ class DynamoStore:
 
     `client` is boto3's low-level client for DynamoDB with its own retries off: see `open_client`. An
     export waits `settle_s` before it begins, so that no write from before it is still on its way. `seconds` tells how
-    much time has passed.
+    much time has passed. `migrating` is for a migration, which opens what nobody else may.
     """
 
     one_at_a_time = False
@@ -100,13 +100,14 @@ class DynamoStore:
         *,
         settle_s: float = SETTLE_S,
         on_close: Callable[[], None] = lambda: None,
-        mark: MigrationMark | None = None,
+        migrating: bool = False,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
-        self.table = Table(client, table)
+        self.table = FormattedTable(client, table, any_format=migrating)
         self._versions = Versions(self.table.clock.now_us)
-        writer = DynamoWriter(self.table, RecordCache(seconds), self._versions, mark or MigrationMark(table))
+        mark = MigrationMark(table, passed=migrating)
+        writer = DynamoWriter(self.table, RecordCache(seconds), self._versions, mark)
         self._group_commit = GroupCommit(writer.carry_out)
         self._reading = TableReading(self.table)
         self._looked_to: dict[DueGroup, str] = {}

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 PARTITION, SORT = "pk", "sk"
+FORMAT = "*format", "-"
+"""The item by which a table says that it is of today's format; no tenant can be called this."""
 TIME_TO_LIVE = "ttl"
 """Of sessions and links that sign in: a Unix time, from which on they are over, and DynamoDB may delete the item."""
 
@@ -58,6 +60,11 @@ def create_table(client: Any, name: str) -> None:
     """
     client.create_table(TableName=name, **table_shape())
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    client.put_item(TableName=name, Item=format_item())
+
+
+def format_item() -> dict[str, Any]:
+    return {PARTITION: {"S": FORMAT[0]}, SORT: {"S": FORMAT[1]}, "format": {"N": "2"}}
 
 
 def _index_shape(index: Index) -> dict[str, Any]:
