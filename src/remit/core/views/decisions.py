@@ -16,6 +16,7 @@ from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource
 from remit.core.views.base import AmountAnswer, Json
 from remit.core.views.intents import (
+    FailingToolAnswer,
     HopAnswer,
     IntentAnswer,
     IntentLine,
@@ -41,22 +42,6 @@ class ObstacleAnswer(TypedDict):
     code: ObstacleCode
     explanation: str
     way_out: str
-
-
-class FailingToolAnswer(TypedDict):
-    """
-    A tool whose latest calls failed, so many in a row.
-
-    It is paused if `paused_since` is not null: one call is tried at `next_trial_at`, and all else waits.
-    """
-
-    action_type: str
-    failures: int
-    failed_at: str
-    last_error: str
-    paused_since: str | None
-    next_trial_at: str | None
-    explanation: str
 
 
 class FailingToolsAnswer(TypedDict):

@@ -242,7 +242,7 @@ def intents(
         which = CaseFilter(statuses, account, action_type, reason, created_from, created_before)
         items, cursor = remit.intents(tenant, which, after=after, limit=limit)
     if not as_json:
-        columns = ["intent", "account", "action type", "status", "reason", "created"]
+        columns = ["intent", "account", "action type", "status", "reason", "tool", "created"]
         output.print_table(columns, [_intent_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
 
@@ -258,4 +258,5 @@ def _known_status(name: str) -> Status:
 def _intent_row(item: dict[str, Any]) -> list[Any]:
     names = ("action_intent_id", "account_id", "action_type")
     row: list[Any] = [item[name] for name in names]
-    return [*row, output.coloured(item["status"]), item["reason"], output.local(item["created_at"])]
+    paused = "paused" if item["paused_tool"] else None
+    return [*row, output.coloured(item["status"]), item["reason"], paused, output.local(item["created_at"])]
