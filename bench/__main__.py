@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import agents, commands, contention, dynamodb, gateway, isolation, profile, races, rivals
+from bench import agents, commands, contention, dynamodb, gateway, isolation, processor, profile, races, rivals
 from bench.facts import fact_cost
 from bench.idle import idle
 from bench.lab import lab
@@ -96,6 +96,7 @@ def main() -> int:
     with console.status("measuring"), tempfile.TemporaryDirectory() as folder:
         if options.profile:
             console.print(profile.table(Path(folder)))
+            console.print(processor.table(_processor(Path(folder))))
             return 0
         for measure in _plan(Path(folder), options):
             if found := measure():
@@ -115,6 +116,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help=f"only rows whose group is named: {', '.join(GROUPS)}")
     parser.add_argument("--profile", action="store_true", help="show instead where the time of a decision goes")
     return parser.parse_args()
+
+
+def _processor(folder: Path) -> dict[str, processor.Spent]:
+    rows = processor.spent(f"sqlite:///{folder / 'processor.db'}", processor.ON_SQLITE)
+    with _postgres(folder / "pg-processor") as server:
+        return rows | processor.spent(_database(server, "processor"), processor.ON_POSTGRES)
 
 
 def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], list[Row]]]:

@@ -13,7 +13,7 @@ from remit.core.identity.session import LinkedIntent
 from remit.core.lifecycle import Case
 from remit.core.notifications.outbox import Delivery
 from remit.core.notifications.subscription import Recipient, Subscription, parse_subscription
-from remit.core.values import SYSTEM, check_identifier
+from remit.core.values import SYSTEM, check_identifier, check_tenant
 from remit.flow.context import Context
 from remit.flow.notifications import count, deliver
 from remit.flow.notifications import subscriptions as subscriptions_flow
@@ -41,6 +41,7 @@ class Notifications(Part):
         self, tenant_id: str, subscription_id: str, asked: Any, *, by: str, credential: Credential = PROCESS
     ) -> Subscription:
         """Make a subscription, or replace the one of that name. Raises `InvalidInput` naming the field."""
+        check_tenant(tenant_id)
         check_identifier("subscription_id", subscription_id)
         check_person("by", by)
         return subscriptions_flow.set_(

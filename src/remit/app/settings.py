@@ -19,6 +19,7 @@ from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.person import check_person
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, IssuerLogout, csrf_token
+from remit.core.values import check_tenant
 from remit.flow.context import bounds_now
 from remit.flow.kept_policies import KeepPolicies
 from remit.flow.obstacles import unlisted_hosts
@@ -257,6 +258,7 @@ class Settings(Part):
         self, tenant_id: str, asked: Any, *, by: str, credential: Credential = PROCESS
     ) -> tuple[ApiKey, str]:
         """Make an API key. Its text is in the answer, and nowhere else ever again."""
+        check_tenant(tenant_id)
         check_person("by", by)
         made, text = keys_flow.create(
             self.context,

@@ -57,6 +57,12 @@ def check_identifier(field: str, value: str) -> str:
     return value
 
 
+def check_tenant(tenant_id: str) -> None:
+    """Raises `InvalidInput` for what no tenant can be called, and is not the platform either."""
+    if tenant_id != PLATFORM:
+        check_identifier("tenant", tenant_id)
+
+
 def check_text(field: str, text: str, *, most: int = 2000) -> str:
     """Raises `InvalidInput` for text that not every store and every reader can hold, or that is too long."""
     if not isinstance(text, str):

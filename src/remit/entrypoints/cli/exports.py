@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -51,8 +52,10 @@ def verify_file(name: str, kept: Iterable[KeptHead] | None = None) -> Report:
 
 
 def _size(name: str) -> int:
-    # Where there is none, whoever opens it says so.
-    return Path(name).stat().st_size if Path(name).is_file() else 0
+    # Where there is none, or what could be no file's name, whoever opens it says so.
+    with suppress(OSError, ValueError):
+        return Path(name).stat().st_size if Path(name).is_file() else 0
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

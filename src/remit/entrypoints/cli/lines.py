@@ -27,10 +27,15 @@ def source(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
     try:
         # Closed below: an error while the lines are worked on is not about opening it.
         stream = Path(name).open("rb")  # noqa: SIM115
-    except OSError as error:
-        raise InvalidInput("FILE", f"{name} cannot be read: {error.strerror}", "name a file, or - for stdin") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
     with stream:
         yield stream, os.fstat(stream.fileno()).st_size
+
+
+def _unreadable(name: str, error: Exception) -> InvalidInput:
+    said = getattr(error, "strerror", None) or str(error)
+    return InvalidInput("FILE", f"{name!r:.80} cannot be read: {said}", "name a file, or - for stdin")
 
 
 def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list[JsonLine]]:
@@ -65,7 +70,7 @@ def _chunks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
 
 def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:
     """`None` where the next one would have to be waited for, and at the end."""
-    chunks = _chunks(stream.fileno())
+    chunks = _chunks(stream.fileno(), str(stream.name))
     begun = b""
     for chunk in chunks:
         begun += chunk or b""
@@ -97,11 +102,18 @@ def refuse_other_file(begun: bytes) -> None:
             raise InvalidInput("FILE", f"is {what}, and no lines of JSON", way_out)
 
 
-def _chunks(descriptor: int) -> Iterator[bytes | None]:
-    while chunk := os.read(descriptor, _CHUNK_BYTES):
+def _chunks(descriptor: int, name: str) -> Iterator[bytes | None]:
+    while chunk := _chunk(descriptor, name):
         yield chunk
         if not select.select([descriptor], [], [], 0)[0]:
             yield None
+
+
+def _chunk(descriptor: int, name: str) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK_BYTES)
+    except OSError as error:
+        raise _unreadable(name, error) from None
 
 
 def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[JsonLine | None]:

@@ -318,7 +318,7 @@ def hand_over(
 
     Example: remit hand-over --tenant acme --by ann --to bob --until 2026-12-24T08:00:00Z
     """
-    with existing(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         handed = remit.hand_over(tenant, by=by, to=to, until=_moment(until), credential=typed_by())
     if as_json:
         output.print_json(handed.wire())
