@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
+from remit.core.execution.approval import AutoExecStateV1
 from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.identity.person import check_person
@@ -21,6 +22,7 @@ from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import count
 from remit.flow.pages import PAGE
 from remit.flow.private_values import opened_now
+from remit.flow.reading import auto_exec_state as state_flow
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
@@ -80,6 +82,14 @@ class Reading(Part):
     def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
         """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
         return status_flow.why(self.context, tenant_id, action_intent_id, self.clock.now())
+
+    def auto_exec_state(self, tenant_id: str, action_intent_id: str) -> AutoExecStateV1:
+        """
+        The publication state of an intent's approval, with the windows that were charged.
+
+        Raises `NotFound` also where there is none: never approved, or over, which beside an approval means done.
+        """
+        return state_flow.auto_exec_state(self.context, tenant_id, action_intent_id, self.clock.now())
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent, with its private values as far as they are there. Raises `NotFound`."""
