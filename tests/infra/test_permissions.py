@@ -8,12 +8,12 @@ import pytest
 
 from infra.functions import EVERYTHING, FUNCTIONS
 from remit.core.records import KINDS
-from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, changed_keys, record_key, tenant_key
+from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, changed_key, record_key, tenant_key
 from remit.stores.dynamodb.table import FORMAT, INDEXES
 
 KEYS = {kind: record_key((kind, "acme", "i-1"))[0] for kind in KINDS}
 LEDGER_KEY, TENANTS_KEY = chain_key("acme", "i-1")[0], tenant_key("acme")[0]
-OWN_CHAIN_KEY, MARK_KEY = chain_key("acme", None)[0], changed_keys("acme", "a process")[0][0]
+OWN_CHAIN_KEY, MARK_KEY = chain_key("acme", None)[0], changed_key("acme", "a process")[0]
 
 
 class Role:

@@ -12,7 +12,7 @@ import pytest
 
 from infra.functions import EVERYTHING, FUNCTIONS
 from remit.core.records import KINDS
-from remit.stores.dynamodb.layout import chain_key, changed_keys, record_key, tenant_key
+from remit.stores.dynamodb.layout import chain_key, changed_key, record_key, tenant_key
 from remit.stores.dynamodb.table import FORMAT
 from tests.conftest import NODE_MODULES
 
@@ -22,7 +22,7 @@ TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/remit"
 WITHIN_A_TRANSACTION = {"dynamodb:EnclosingOperation": "TransactWriteItems"}
 KEYS = {kind: record_key((kind, "acme", "i-1"))[0] for kind in KINDS}
 CHAIN, OWN_CHAIN = chain_key("acme", "i-1")[0], chain_key("acme", None)[0]
-TENANTS, MARK, OF_TABLE = tenant_key("acme")[0], changed_keys("acme", "a process")[0][0], FORMAT[0]
+TENANTS, MARK, OF_TABLE = tenant_key("acme")[0], changed_key("acme", "a process")[0], FORMAT[0]
 ARNS = {
     "AWS::DynamoDB::Table": TABLE,
     "AWS::Events::EventBus": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/remit",

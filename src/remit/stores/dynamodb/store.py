@@ -137,7 +137,7 @@ class DynamoStore:
         own_chain, _ = chain_key(tenant_id, None)
         for part in [*partitions(CASE.name, tenant_id), own_chain, *partitions(LEDGER, tenant_id)]:
             for item in self._reading.whole(part):
-                yield from misfiled_attributes(item)
+                yield from misfiled_attributes(item, self.table.numbers_of_due_parts)
         yield from altered_parts(self._reading, tenant_id)
 
     def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
@@ -149,17 +149,18 @@ class DynamoStore:
         return versioned_whole(self.table, item).record
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        reserved = self._due("reserved", now, limit)
+        parts = self.table.due_parts_now()
+        reserved = self._due("reserved", parts, now, limit)
         # Half of it is for what else moves: a bus that is down does not keep what needs no bus.
-        moving = self._due("moving", now, limit - min(len(reserved), -(-limit // 2)))
+        moving = self._due("moving", parts, now, limit - min(len(reserved), -(-limit // 2)))
         found = [*reserved[: limit - len(moving)], *moving]
-        return found if len(found) == limit else [*found, *self._due("resting", now, limit - len(found))]
+        return found if len(found) == limit else [*found, *self._due("resting", parts, now, limit - len(found))]
 
-    def _due(self, group: DueGroup, now: datetime, limit: int) -> list[Case]:
+    def _due(self, group: DueGroup, parts: int, now: datetime, limit: int) -> list[Case]:
         """In turns by tenant among as many as are looked at; where more are due, the next look goes on behind those."""
         # What happens at a moment sorts after the moment alone, and before this sign behind it.
         between = Between(low=self._looked_to.pop(group, None), high=f"{moment(now)}~")
-        looked_at = list(islice(self._reading.placed(DUE, due_parts(group), between), MOST_LOOKED_AT))
+        looked_at = list(islice(self._reading.placed(DUE, due_parts(group, parts), between), MOST_LOOKED_AT))
         if len(looked_at) == MOST_LOOKED_AT:
             self._looked_to[group] = looked_at[-1][0]
         wanted = tenants_in_turn(looked_at, limit, lambda place: place[0].split("#")[1])
@@ -173,7 +174,8 @@ class DynamoStore:
         )
 
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
-        places = self._reading.placed(DUE, timed_parts(kind.name), Between(high=f"{moment(now)}~"))
+        parts = timed_parts(kind.name, self.table.due_parts_now())
+        places = self._reading.placed(DUE, parts, Between(high=f"{moment(now)}~"))
         found = list(islice(places, limit))
         items = self.table.each([key for _, key in found])
         records = [(sort.split("#")[1], record_of(items[key])) for sort, key in found if key in items]
@@ -199,7 +201,8 @@ class DynamoStore:
         return nullcontext()
 
     def busy(self, runnable: Runnable | None = None) -> bool:  # noqa: ARG002 - nothing is queued: see `claim`
-        parts = [*due_parts("reserved"), *due_parts("moving")]
+        number = self.table.due_parts_now()
+        parts = [*due_parts("reserved", number), *due_parts("moving", number)]
         return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), parts))
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
