@@ -1,4 +1,4 @@
-"""What the tool answered, read and erased by who may."""
+"""A tool's answer, read and erased by who may."""
 
 from __future__ import annotations
 
