@@ -1,6 +1,9 @@
 """
 The JSON that the HTTP door answers, as types: the door's OpenAPI document is made from them, and the client
 gives them back. Times are RFC 3339 text.
+
+Types are written by hand, for no type checker reads one that is made while it runs. A view that mirrors a record is
+held against it, field for field, by `tests/core/test_views.py`.
 """
 
 from remit.core.views.base import AmountAnswer, Json, Problem
