@@ -48,6 +48,7 @@ from remit.ports import CaseFilter, Clock
 if TYPE_CHECKING:
     from remit.core.diagnosis import Diagnosis
     from remit.core.ledger.verification import KeptHead, Report
+    from remit.core.views import OverviewAnswer, UsageAnswer
 
 
 class Reading(Part):
@@ -197,7 +198,7 @@ class Reading(Part):
         """The number of those, as far as `MOST_COUNTED`."""
         return sampled_flow.sampled_count(self.context, tenant_id, self.clock.now())
 
-    def overview(self, tenant_id: str, *, answerer: str | None = None) -> dict[str, Any]:
+    def overview(self, tenant_id: str, *, answerer: str | None = None) -> OverviewAnswer:
         """One look: what ran alone today, what waits (for `answerer`), what went wrong, and what is nearly used up."""
         return overview_flow.overview(self.context, tenant_id, self.clock.now(), answerer=answerer)
 
@@ -223,7 +224,7 @@ class Reading(Part):
         """
         return self.context.store.recount(tenant_id) + count.recount_statuses(self.context, tenant_id)
 
-    def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
+    def usage(self, tenant_id: str, *, account_id: str | None = None) -> UsageAnswer:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
         if account_id is not None:
             check_identifier("account_id", account_id)
