@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import agents, contention, dynamodb, gateway, isolation, profile, races, rivals
+from bench import agents, commands, contention, dynamodb, gateway, isolation, processor, profile, races, rivals
 from bench.facts import fact_cost
 from bench.idle import idle
 from bench.lab import lab
@@ -40,7 +40,7 @@ from remit.entrypoints.server.process import settle
 console = Console(width=150)
 GROUPS = [
     *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
-    *("limits", "facts", "races", "lab", "isolation", "agents", "rivals"),
+    *("limits", "facts", "races", "lab", "isolation", "agents", "rivals", "commands"),
 ]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
@@ -61,6 +61,7 @@ MOST_CALL = 3.0
 MOST_WAITING_MB = 50
 LONGEST_REPLAY_S = 60.0
 """Of 100,000 intents."""
+LONGEST_COMMAND_S = 0.3
 PROVED_RULES, LONGEST_PROOF_S = 200, 1.0
 
 
@@ -95,6 +96,7 @@ def main() -> int:
     with console.status("measuring"), tempfile.TemporaryDirectory() as folder:
         if options.profile:
             console.print(profile.table(Path(folder)))
+            console.print(processor.table(_processor(Path(folder))))
             return 0
         for measure in _plan(Path(folder), options):
             if found := measure():
@@ -116,6 +118,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _processor(folder: Path) -> dict[str, processor.Spent]:
+    rows = processor.spent(f"sqlite:///{folder / 'processor.db'}", processor.ON_SQLITE)
+    with _postgres(folder / "pg-processor") as server:
+        return rows | processor.spent(_database(server, "processor"), processor.ON_POSTGRES)
+
+
 def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], list[Row]]]:
     rounds, size, many = options.rounds, options.size, 1_000_000 if options.full else 100_000
     groups: dict[str, list[Callable[[], list[Row]]]] = {
@@ -135,6 +143,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "lab": [partial(_lab, folder, _sized(100_000, options)), _proof],
         "isolation": [partial(_isolated, rounds)],
         "rivals": [partial(_rivals, folder, options)],
+        "commands": [partial(_commands, folder)],
         "agents": [partial(_agents, folder), *(partial(_gateway, folder, over) for over in gateway.TRANSPORTS)],
     }
     wanted = options.only.split(",") if options.only else GROUPS
@@ -161,6 +170,14 @@ def _proof() -> list[Row]:
     slowest = max(took_s, key=lambda verdict: took_s[verdict])
     what = f"proof over {PROVED_RULES} rules, the slowest ({slowest}) of {', '.join(took_s)}"
     return [Row(what, took_s[slowest], LONGEST_PROOF_S, at_most=True, unit="s")]
+
+
+def _commands(folder: Path) -> list[Row]:
+    took = commands.commands(folder)
+    console.print(commands.table(took))
+    slowest = max(took, key=lambda name: took[name])
+    what = f"commands that read, start to end, the slowest of {len(took)} (remit {slowest})"
+    return [Row(what, took[slowest], LONGEST_COMMAND_S, at_most=True, unit="s")]
 
 
 def _isolated(rounds: int) -> list[Row]:

@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.functions import EVERYTHING, Function
 from infra.settings import Settings
 from remit.stores.dynamodb.layout import CHANGED, LEDGER, TENANT_CHAIN, TENANTS
-from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, TIME_TO_LIVE, Index
+from remit.stores.dynamodb.table import FORMAT, INDEXES, PARTITION, SORT, TIME_TO_LIVE, Index
 
 READING = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"]
 """`TransactGetItems` asks for the first; a condition on what was read is no write."""
@@ -106,8 +106,8 @@ def _ledger(function: Function) -> list[str]:
 
 
 def _marks() -> list[str]:
-    """Of tenants that have something, and of those whose ledgers change; their partitions begin with a star."""
-    return [f"${{*}}{TENANTS.removeprefix('*')}", f"${{*}}{CHANGED.removeprefix('*')}#*"]
+    """Of the table, of tenants that have something and of those whose ledgers change; they begin with a star."""
+    return [f"${{*}}{name.removeprefix('*')}" for name in (TENANTS, f"{CHANGED}#*", FORMAT[0])]
 
 
 def _text(name: str) -> dynamodb.Attribute:

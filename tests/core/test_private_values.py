@@ -9,6 +9,7 @@ from remit.core.canonical import canonical
 from remit.core.edit import edited_proposal
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.gate.bounds_checks import parse_bounds
+from remit.core.gate.bounds_parts import ActionTypes, parse_part
 from remit.core.gate.policy import POLICY_ERROR
 from remit.core.intent import agree, digest_of_wire, parse_proposal
 from remit.core.opened_intent import commit_private, may_have_private, open_intent, private_paths, redacted
@@ -365,3 +366,22 @@ def test_a_kept_value_is_canonical_json():
     (kept,) = values.values.values()
     assert kept.value.encode() == canonical({"b": 1, "a": "é"})
     assert kept == PrivateValue(path="parameters.n", salt=kept.salt, value=kept.value)
+
+
+@pytest.mark.parametrize("private", ["parameters.iban", "parameters", "parameters.iban.number", "target.entity_id"])
+def test_a_title_names_no_private_value(private):
+    title = "Pay {parameters.iban} to {target}"
+    written = make.bounds_json(action_types={TYPE: make.type_json(private=[private], title=title)})
+
+    with pytest.raises(InvalidInput, match=f"{private} is private") as refused:
+        parse_bounds(written)
+
+    assert refused.value.field == f"action_types.{TYPE}.title"
+    with pytest.raises(InvalidInput, match=f"{private} is private"):
+        parse_part(ActionTypes, {"action_types": written["action_types"]})
+
+
+def test_a_title_names_what_is_not_private():
+    named = make.type_json(private=["parameters.iban"], title="Pay {parameters.ibans} to {target.entity_id}")
+
+    assert parse_bounds(make.bounds_json(action_types={TYPE: named})).action_types[TYPE].title

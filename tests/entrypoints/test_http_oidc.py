@@ -212,6 +212,14 @@ def test_a_token_that_is_bound_to_what_is_no_name_lets_nobody_in(issuer):
         door.authenticate(issuer.token(act_for="two words"))
 
 
+@pytest.mark.parametrize("name", ["remit", "Remit"])
+def test_a_token_that_says_remit_s_own_name_lets_nobody_in(issuer, name):
+    door, _ = _door(issuer, name_claim="nick")
+
+    with pytest.raises(Unauthenticated, match=r"'nick' of the token says .* another claim in REMIT_OIDC_NAME_CLAIM"):
+        door.authenticate(issuer.token(nick=name))
+
+
 # --- groups, as companies have them ---
 
 GROUPS = """{

@@ -8,12 +8,12 @@ import pytest
 
 from infra.functions import EVERYTHING, FUNCTIONS
 from remit.core.records import KINDS
-from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, changed_keys, record_key, tenant_key
-from remit.stores.dynamodb.table import INDEXES
+from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, changed_key, record_key, tenant_key
+from remit.stores.dynamodb.table import FORMAT, INDEXES
 
 KEYS = {kind: record_key((kind, "acme", "i-1"))[0] for kind in KINDS}
 LEDGER_KEY, TENANTS_KEY = chain_key("acme", "i-1")[0], tenant_key("acme")[0]
-OWN_CHAIN_KEY, MARK_KEY = chain_key("acme", None)[0], changed_keys("acme", "a process")[0][0]
+OWN_CHAIN_KEY, MARK_KEY = chain_key("acme", None)[0], changed_key("acme", "a process")[0]
 
 
 class Role:
@@ -81,11 +81,12 @@ def test_nobody_updates_and_nobody_deletes_what_the_ledger_says(role):
     assert "dynamodb:UpdateItem" not in role.actions()
     assert not role.allows("dynamodb:DeleteItem", LEDGER_KEY)
     assert not role.allows("dynamodb:DeleteItem", TENANTS_KEY)
+    assert not role.allows("dynamodb:DeleteItem", FORMAT[0])
 
 
 def test_who_writes_anything_writes_the_ledger_and_who_does_not_does_not(role, function):
     assert role.allows("dynamodb:PutItem", LEDGER_KEY) == (bool(function.writes) and not function.own_chain_only)
-    for key in (OWN_CHAIN_KEY, MARK_KEY, TENANTS_KEY):
+    for key in (OWN_CHAIN_KEY, MARK_KEY, TENANTS_KEY, FORMAT[0]):
         assert role.allows("dynamodb:PutItem", key) == bool(function.writes), key
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from infra.functions import EVERYTHING, FUNCTIONS
 from remit.core.records import KINDS
-from remit.stores.dynamodb.layout import chain_key, changed_keys, record_key, tenant_key
+from remit.stores.dynamodb.layout import chain_key, changed_key, record_key, tenant_key
+from remit.stores.dynamodb.table import FORMAT
 from tests.conftest import NODE_MODULES
 
 SCRIPT = Path(__file__).with_name("simulate.mjs")
@@ -21,7 +22,7 @@ TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/remit"
 WITHIN_A_TRANSACTION = {"dynamodb:EnclosingOperation": "TransactWriteItems"}
 KEYS = {kind: record_key((kind, "acme", "i-1"))[0] for kind in KINDS}
 CHAIN, OWN_CHAIN = chain_key("acme", "i-1")[0], chain_key("acme", None)[0]
-TENANTS, MARK = tenant_key("acme")[0], changed_keys("acme", "a process")[0][0]
+TENANTS, MARK, OF_TABLE = tenant_key("acme")[0], changed_key("acme", "a process")[0], FORMAT[0]
 ARNS = {
     "AWS::DynamoDB::Table": TABLE,
     "AWS::Events::EventBus": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/remit",
@@ -90,7 +91,7 @@ def item(action, *keys, **context):
 def test_it_writes_and_deletes_its_own_kinds_within_transactions_and_nothing_else(role, function):
     writes = {kind: item("PutItem", key, **WITHIN_A_TRANSACTION) for kind, key in KEYS.items()}
     deletes = {kind: item("DeleteItem", key, **WITHIN_A_TRANSACTION) for kind, key in KEYS.items()}
-    places = {key: item("PutItem", key, **WITHIN_A_TRANSACTION) for key in (CHAIN, OWN_CHAIN, TENANTS, MARK)}
+    places = {key: item("PutItem", key, **WITHIN_A_TRANSACTION) for key in (CHAIN, OWN_CHAIN, TENANTS, MARK, OF_TABLE)}
 
     allowed = role.allows({("put", kind): asked for kind, asked in writes.items()} | places)
     deleted = role.allows(deletes)
@@ -99,7 +100,8 @@ def test_it_writes_and_deletes_its_own_kinds_within_transactions_and_nothing_els
     assert {kind for kind in KINDS if allowed["put", kind]} == own
     assert {kind for kind, may in deleted.items() if may} == function.deletes
     assert allowed[CHAIN] == (bool(own) and not function.own_chain_only)
-    assert {key for key in (OWN_CHAIN, TENANTS, MARK) if allowed[key]} == ({OWN_CHAIN, TENANTS, MARK} if own else set())
+    beside = {OWN_CHAIN, TENANTS, MARK, OF_TABLE}
+    assert {key for key in beside if allowed[key]} == (beside if own else set())
 
 
 def test_what_it_may_write_it_may_not_write_alone_nor_beside_what_it_may_not(role, function):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import orjson
 import psycopg
 import pytest
 
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, RemitError
+from remit.core.gate.autonomy import StopScope
 from remit.core.ledger.entries import ENTRY_FIELDS, entry_hash
+from remit.core.records import OUTBOX, STOPS, THE_ONE, Key
+from remit.stores.dynamodb.items import key_item
 from remit.stores.dynamodb.layout import chain_key, record_key, time_partition
+from remit.stores.dynamodb.table import FORMAT, format_item
 from remit.stores.sql import SqlStore
 from tests.flow.notified import CONSOLE, Receiver, bring
 from tests.flow.test_count import decisions
@@ -24,6 +29,7 @@ from .test_consumers import asked
 
 SQL = (Path(__file__).parents[1] / "first_format" / "database.sql").read_text()
 ACME = "acme"
+AFTER_ALL = datetime(2100, 1, 1, tzinfo=UTC)
 REFUSED = (sqlite3.IntegrityError, psycopg.errors.RaiseException)
 STATUSES = {
     "done": "SUCCEEDED",
@@ -60,6 +66,8 @@ def _as_items(place):
     """The same as the items in which DynamoDB held it."""
     memory = sqlite3.connect(":memory:")
     memory.executescript(SQL)
+    # Nothing said then what a table is.
+    place.client.delete_item(TableName=place.where, Key=key_item(FORMAT))
     put = place.client.put_item
     put(TableName=place.where, Item=_item("*tenants", ACME))
     tables = [name for (name,) in memory.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -97,12 +105,68 @@ def moved(empty_place, from_kind, to_kind):
     return source, World(target.open, sending=not target.is_queue)
 
 
+SAYS_TO_MOVE_IT = "is of the first format; run 'remit migrate FROM TO'"
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_opening_one_says_to_move_it(empty_place, kind):
     place = first_format(empty_place(kind))
 
-    with pytest.raises(InvalidInput, match="is of the first format; run 'remit migrate FROM TO'"):
+    with pytest.raises(InvalidInput, match=SAYS_TO_MOVE_IT):
         place.open()
+
+
+FIRST_USES = {
+    "submit": lambda world: world.submit("new"),
+    "gate": lambda world: world.gate("proposed"),
+    "stop": lambda world: world.app.stop(StopScope(tenant_id=ACME), by="ann", reason="incident"),
+    "status": lambda world: world.app.status(ACME, "executed"),
+    "queue": lambda world: world.app.queue(ACME),
+    "export": lambda world: list(world.app.export(ACME)),
+    "tenants": lambda world: world.inner.tenants(),
+    "reconcile": lambda world: world.inner.due(AFTER_ALL, 10),
+    "telling": lambda world: world.inner.due_records(OUTBOX, AFTER_ALL, 10),
+    "following": lambda world: world.inner.tenants_after("", 10),
+    "stops": lambda world: world.inner.read([Key(STOPS, ACME, THE_ONE)]),
+}
+
+
+@pytest.mark.parametrize("use", FIRST_USES)
+def test_the_first_use_of_one_on_dynamodb_says_to_move_it_and_changes_nothing(empty_place, use):
+    place = first_format(empty_place("dynamodb"))
+    before = items(place)
+    world = World(place.open, sending=True)
+
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match=SAYS_TO_MOVE_IT):
+            FIRST_USES[use](world)
+
+    assert items(place) == before
+
+
+def items(place):
+    """Everything in the table."""
+    pages = place.client.get_paginator("scan").paginate(TableName=place.where, ConsistentRead=True)
+    return sorted((item for page in pages for item in page["Items"]), key=str)
+
+
+def test_a_table_of_this_format_that_does_not_say_so_is_looked_into_once(empty_place):
+    place = empty_place("dynamodb")
+    World(place.open, sending=True).submit("first")
+    place.client.delete_item(TableName=place.where, Key=key_item(FORMAT))
+
+    World(place.open, sending=True).submit("second")
+
+    assert place.client.get_item(TableName=place.where, Key=key_item(FORMAT))["Item"] == format_item()
+    place.client.put_item(TableName=place.where, Item=_item(*chain_key(ACME, None), "{}"))
+    assert World(place.open, sending=True).submit("third").result
+
+
+def test_one_on_dynamodb_that_was_moved_stays_refused(empty_place):
+    source, _ = moved(empty_place, "dynamodb", "sqlite")
+
+    with pytest.raises(RemitError, match=SAYS_TO_MOVE_IT):
+        World(source.open, sending=True).submit("new")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from remit.app.answer_feed import AnswerFeed, Waiter
 from remit.app.part import Part
+from remit.core.errors import InvalidInput
 from remit.core.execution.answer import ProposalAnswer
 from remit.core.identity.principal import Principal
 from remit.core.values import shifted
@@ -20,6 +21,7 @@ from remit.flow.reading.answer import answer
 from remit.ports import Clock
 
 WAIT_S = 30.0
+LONGEST_WAIT_S = 7 * 24 * 3600.0
 ASKS_AGAIN = timedelta(seconds=10)
 """How long somebody whose question was answered still counts as waiting: it asks again."""
 
@@ -87,8 +89,12 @@ class AgentAnswers(Part):
 
     def wait(self, tenant_id: str, action_intent_id: str, *, timeout_s: float = WAIT_S) -> dict[str, Any]:
         """
-        The answer when it is `settled`, or after `timeout_s` as it is then. Follows edits. Raises `NotFound`.
+        The answer when it is `settled`, or after `timeout_s` as it is then. Follows edits.
+
+        Raises `NotFound`, and `InvalidInput` for a time that is none.
         """
+        if type(timeout_s) not in (int, float) or not 0 <= timeout_s <= LONGEST_WAIT_S:
+            raise InvalidInput("timeout_s", f"is {timeout_s!r:.40}", f"choose 0 to {LONGEST_WAIT_S:,.0f} seconds")
         woken, until = threading.Event(), time.monotonic() + timeout_s
         with self.watch(tenant_id, action_intent_id, woken.set, timeout_s) as watch:
             while True:

@@ -7,8 +7,9 @@ from datetime import datetime
 from remit.app.part import Part
 from remit.core.execution.assignment import Handover, checked_handover
 from remit.core.identity.credential import PROCESS, Credential
+from remit.core.identity.person import check_person
 from remit.core.lifecycle import Case
-from remit.core.values import check_moment, check_person
+from remit.core.values import check_moment, check_tenant
 from remit.flow import assign
 from remit.flow.reading import deputies
 
@@ -45,6 +46,7 @@ class Assignments(Part):
 
         Raises `InvalidInput`.
         """
+        check_tenant(tenant_id)
         check_person("by", by)
         if to is not None:
             check_person("to", to)

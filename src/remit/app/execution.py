@@ -11,7 +11,7 @@ from remit.app.part import Part
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
 from remit.core.execution.places import Places
-from remit.core.values import check_person
+from remit.core.identity.person import check_person
 from remit.flow import execute
 from remit.flow.breakers import ResumeTool, ToolId, failing_tools, log_uncounted, note_units, room_under
 from remit.flow.context import Context

@@ -7,13 +7,13 @@ from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.identity.credential import PROCESS, Credential
+from remit.core.identity.person import check_person
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LinkedIntent
-from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.notifications.outbox import Delivery
 from remit.core.notifications.subscription import Recipient, Subscription, parse_subscription
-from remit.core.values import check_identifier, check_person
+from remit.core.values import SYSTEM, check_identifier, check_tenant
 from remit.flow.context import Context
 from remit.flow.notifications import count, deliver
 from remit.flow.notifications import subscriptions as subscriptions_flow
@@ -41,6 +41,7 @@ class Notifications(Part):
         self, tenant_id: str, subscription_id: str, asked: Any, *, by: str, credential: Credential = PROCESS
     ) -> Subscription:
         """Make a subscription, or replace the one of that name. Raises `InvalidInput` naming the field."""
+        check_tenant(tenant_id)
         check_identifier("subscription_id", subscription_id)
         check_person("by", by)
         return subscriptions_flow.set_(
@@ -66,6 +67,7 @@ class Notifications(Part):
 
     def test_subscription(self, tenant_id: str, subscription_id: str, *, by: str) -> Delivery:
         """Have a worker send it a test. Raises `NotFound`, and `Conflict` if it is not enabled."""
+        check_person("by", by)
         return subscriptions_flow.test(self.context, tenant_id, subscription_id, by=by, now=self.clock.now())
 
     def deliveries(

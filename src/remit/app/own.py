@@ -14,8 +14,9 @@ from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import Question, checked_words
 from remit.core.execution.result import ToolResult
 from remit.core.identity.credential import PROCESS, Credential
+from remit.core.identity.person import check_named
 from remit.core.lifecycle import Case
-from remit.core.values import check_person, check_text
+from remit.core.values import check_moment, check_text
 from remit.flow import ask, execute, mark_waiting, withdraw
 from remit.flow.facts import CallFacts
 from remit.hooks import Hooks
@@ -183,9 +184,11 @@ class OwnIntents(Part):
 
         Raises `NotFound`.
         """
+        check_moment("until", until)
         self._one(mark_waiting.MarkWaiting(tenant_id, action_intent_id, until).unit())
 
 
 def _proposer(by: str, credential: Credential, accounts: frozenset[str] | None, on_behalf_of: str | None) -> Proposer:
-    check_person("by", by)
+    # Only who proposed it gets further, and what is under way has to come to its end.
+    check_named("by", by)
     return Proposer(by, credential, accounts, on_behalf_of)

@@ -18,9 +18,10 @@ from remit.core.execution.review import check_finding
 from remit.core.execution.sample import SampleAnswer
 from remit.core.execution.votes import Vote
 from remit.core.identity.credential import PROCESS, Credential
+from remit.core.identity.person import check_person
 from remit.core.ledger.history import Votes
 from remit.core.lifecycle import Case
-from remit.core.values import check_person, check_text
+from remit.core.values import check_text
 from remit.flow import ask, erase_private, propose, review
 from remit.flow.gate import GateAnswer
 from remit.flow.judge import JudgeSampled

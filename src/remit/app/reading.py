@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
+from remit.core.execution.approval import AutoExecStateV1
 from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
+from remit.core.identity.person import check_person
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import chain_key, stops_key
-from remit.core.values import PLATFORM, ApprovalSource, check_identifier, check_known, check_moment
+from remit.core.values import PLATFORM, SYSTEM, ApprovalSource, check_identifier, check_known, check_moment
 from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import count
 from remit.flow.pages import PAGE
 from remit.flow.private_values import opened_now
+from remit.flow.reading import auto_exec_state as state_flow
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
@@ -79,6 +82,14 @@ class Reading(Part):
     def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
         """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
         return status_flow.why(self.context, tenant_id, action_intent_id, self.clock.now())
+
+    def auto_exec_state(self, tenant_id: str, action_intent_id: str) -> AutoExecStateV1:
+        """
+        The publication state of an intent's approval, with the windows that were charged.
+
+        Raises `NotFound` also where there is none: never approved, or over, which beside an approval means done.
+        """
+        return state_flow.auto_exec_state(self.context, tenant_id, action_intent_id, self.clock.now())
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent, with its private values as far as they are there. Raises `NotFound`."""
@@ -270,13 +281,17 @@ class Reading(Part):
         check_moment("before", before)
         return report_flow.report(self.context, tenant_id, first, before, self.clock.now(), verified)
 
-    def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
-        """Every ledger entry of a tenant, closed by a seal that is written when the rest has been read."""
-        return export_flow.export(self.context, tenant_id, self.clock.now(), by=by)
+    def export(self, tenant_id: str, *, by: str | None = None) -> Iterator[dict[str, Any]]:
+        """
+        Every ledger entry of a tenant, closed by a seal that is written when the rest has been read.
 
-    def export_lines(self, tenant_id: str, *, by: str = "remit") -> Iterator[bytes]:
+        Without `by`, Remit itself seals it.
+        """
+        return export_flow.export(self.context, tenant_id, self.clock.now(), by=_sealed_by(by))
+
+    def export_lines(self, tenant_id: str, *, by: str | None = None) -> Iterator[bytes]:
         """The export as lines, each as it is stored and without its end."""
-        return export_flow.export_lines(self.context, tenant_id, self.clock.now(), by=by)
+        return export_flow.export_lines(self.context, tenant_id, self.clock.now(), by=_sealed_by(by))
 
     def extract_lines(
         self, tenant_id: str, first: datetime | None = None, before: datetime | None = None
@@ -316,3 +331,11 @@ class Reading(Part):
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""
         self.context.store.read([stops_key(PLATFORM)])
+
+
+def _sealed_by(name: str | None) -> str:
+    """Raises `InvalidInput`."""
+    if name is None:
+        return SYSTEM
+    check_person("by", name)
+    return name

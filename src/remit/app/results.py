@@ -9,7 +9,8 @@ from typing import Any
 from remit.app.part import FlowMethod, Part
 from remit.core.execution.result import ToolResult
 from remit.core.identity.credential import PROCESS, Credential
-from remit.core.values import check_person, check_text
+from remit.core.identity.person import check_person
+from remit.core.values import check_text
 from remit.flow import erase_results
 from remit.flow.context import Context
 from remit.flow.reading import result as result_flow

@@ -16,9 +16,10 @@ from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.gate.log_only import promoted
 from remit.core.identity.api_key import ApiKey, parse_new_key
 from remit.core.identity.credential import PROCESS, Credential
+from remit.core.identity.person import check_person
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, IssuerLogout, csrf_token
-from remit.core.values import check_person
+from remit.core.values import check_tenant
 from remit.flow.context import bounds_now
 from remit.flow.kept_policies import KeepPolicies
 from remit.flow.obstacles import unlisted_hosts
@@ -257,6 +258,7 @@ class Settings(Part):
         self, tenant_id: str, asked: Any, *, by: str, credential: Credential = PROCESS
     ) -> tuple[ApiKey, str]:
         """Make an API key. Its text is in the answer, and nowhere else ever again."""
+        check_tenant(tenant_id)
         check_person("by", by)
         made, text = keys_flow.create(
             self.context,
@@ -326,6 +328,7 @@ class Settings(Part):
 
         `by` made it; the principal itself, if left out.
         """
+        check_person("name", principal.name)
         made_by = principal.name if by is None else by
         check_person("by", made_by)
         text = sessions.make_link(

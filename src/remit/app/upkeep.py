@@ -11,9 +11,9 @@ from remit.app.results import Results
 from remit.app.settings import Settings
 from remit.core.errors import RemitError
 from remit.core.gate.autonomy import StopScope
+from remit.core.identity.person import check_person
 from remit.core.ledger.verification import KeptHead
 from remit.core.lifecycle import Case
-from remit.core.values import check_person
 from remit.flow import execute, reconcile
 from remit.flow.gate import GateRequest
 from remit.flow.publish import IntentRef

@@ -10,7 +10,6 @@ from remit.client.calls import JsonObject, RouteCall, items_of, verb
 if TYPE_CHECKING:
     # For annotations alone: at run time the client is httpx and the errors, so that it loads at once.
     from remit.core import views as a
-    from remit.core.gate.autonomy import StopLevel
 
 
 class OperatingVerbs:
@@ -21,7 +20,7 @@ class OperatingVerbs:
         self,
         *,
         reason: str,
-        level: StopLevel = "autonomy",
+        level: a.StopLevel = "autonomy",
         account_id: str | None = None,
         action_type: str | None = None,
         principal: str | None = None,
@@ -40,7 +39,7 @@ class OperatingVerbs:
         self,
         *,
         reason: str,
-        level: StopLevel = "autonomy",
+        level: a.StopLevel = "autonomy",
         account_id: str | None = None,
         action_type: str | None = None,
         principal: str | None = None,

@@ -52,6 +52,14 @@ def canonical_plain(value: Any) -> bytes:
     return _encode_sorted(value)
 
 
+def canonical_again(value: Any) -> bytes:
+    """
+    Canonical JSON of an object with ASCII keys whose values a `canonical_reader` read, in which nothing is spelled
+    otherwise.
+    """
+    return orjson.dumps(value, option=_OPTIONS)
+
+
 def canonical_reader(kind: type[T]) -> Callable[[bytes], T]:
     """
     A function that reads the JSON value of this kind of which a text is the canonical form.

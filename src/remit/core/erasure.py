@@ -7,11 +7,12 @@ from typing import Any
 
 from remit.core.errors import InvalidInput
 from remit.core.identity.credential import Credential
+from remit.core.identity.person import check_person
 from remit.core.ledger.history import IntentHistory
 from remit.core.opened_intent import private_paths
 from remit.core.paths import Step, parse_path
 from remit.core.private_values import PrivateValues, matches
-from remit.core.values import Record, check_person, check_text
+from remit.core.values import Record, check_text
 
 PRIVATE_CONTENT = "private_values"
 """The content that a `CONTENT_ERASED` entry speaks of, where it is private values."""

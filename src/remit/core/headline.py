@@ -46,6 +46,11 @@ def _check_root(path: str) -> None:
         raise InvalidInput(path, f"begins with {root!r}", f"begin with one of {', '.join(ROOTS)}")
 
 
+def fields_of(title: str) -> list[str]:
+    """The paths of the values that a checked title names."""
+    return [piece.path for piece in parse(title) if isinstance(piece, Field)]
+
+
 Title = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TITLE), AfterValidator(checked_title)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Raw
 from pydantic import Field, JsonValue, ValidationError
 
-from remit.core.canonical import canonical, canonical_plain, digest_of, sha256_hex
+from remit.core.canonical import canonical, canonical_plain, sha256_hex
 from remit.core.delegation import MOST_HOPS, AgentTier, Hop, ProposedHop, check_delegation
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.invalid_fields import explain_invalid
@@ -244,12 +244,13 @@ def intent_digest(
     registry_version: int | None,
     on_behalf_of: str | None = None,
     delegation: list[Hop] | list[dict[str, Any]] | None = None,
+    form: Callable[[Any], bytes] = canonical,
 ) -> str:
     """
     SHA-256, lowercase hex, over the RFC 8785 form of what will be executed; what was not given is no key in it.
 
     `parameters` may be in that form already; then the rest may be as it stands in an intent: of all that is covered,
-    only they hold numbers of the caller's own.
+    only they hold numbers of the caller's own. `form` writes what is not.
     """
     given = {"target": target, "on_behalf_of": on_behalf_of, "delegation": delegation}
     executed = {
@@ -261,11 +262,11 @@ def intent_digest(
         "registry_version": registry_version,
         **{name: value for name, value in given.items() if value is not None},
     }
-    return sha256_hex(canonical_plain(executed)) if isinstance(parameters, Raw) else digest_of(executed)
+    return sha256_hex(canonical_plain(executed) if isinstance(parameters, Raw) else form(executed))
 
 
-def digest_of_wire(intent: dict[str, Any]) -> str:
-    """The digest an intent's stored or exported JSON must carry."""
+def digest_of_wire(intent: Mapping[str, Any], form: Callable[[Any], bytes] = canonical) -> str:
+    """The digest an intent's stored or exported JSON must carry; `form` writes it in canonical JSON."""
     return intent_digest(
         tenant_id=intent["tenant_id"],
         account_id=intent["account_id"],
@@ -276,6 +277,7 @@ def digest_of_wire(intent: dict[str, Any]) -> str:
         registry_version=intent["registry_version"],
         on_behalf_of=intent.get("on_behalf_of"),
         delegation=intent.get("delegation"),
+        form=form,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from math import isfinite
@@ -82,11 +82,17 @@ def _plain(text: bytes) -> Any:
 
 
 def _names_in(value: Any) -> int:
+    within: Iterable[Any]
     if type(value) is dict:
-        return len(value) + sum([_names_in(inner) for inner in value.values() if type(inner) in (dict, list)])
-    if type(value) is list:
-        return sum([_names_in(inner) for inner in value if type(inner) in (dict, list)])
-    return 0
+        names, within = len(value), value.values()
+    elif type(value) is list:
+        names, within = 0, value
+    else:
+        return 0
+    for inner in within:
+        if type(inner) is dict or type(inner) is list:
+            names += _names_in(inner)
+    return names
 
 
 def _decoded(text: bytes | str) -> str:

@@ -6,7 +6,8 @@ import copy
 import re
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
@@ -38,6 +39,9 @@ RISK_ORDER: tuple[RiskLevel, ...] = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
 PLATFORM = "*"
 """The tenant id of what belongs to the whole installation: global stops and their ledger chain."""
 
+SYSTEM = "remit"
+"""The actor of what Remit does by itself. Nobody else is called this: see `core.identity.person`."""
+
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 
@@ -53,6 +57,12 @@ def check_identifier(field: str, value: str) -> str:
     return value
 
 
+def check_tenant(tenant_id: str) -> None:
+    """Raises `InvalidInput` for what no tenant can be called, and is not the platform either."""
+    if tenant_id != PLATFORM:
+        check_identifier("tenant", tenant_id)
+
+
 def check_text(field: str, text: str, *, most: int = 2000) -> str:
     """Raises `InvalidInput` for text that not every store and every reader can hold, or that is too long."""
     if not isinstance(text, str):
@@ -64,17 +74,16 @@ def check_text(field: str, text: str, *, most: int = 2000) -> str:
     return text
 
 
-def check_person(field: str, name: str) -> None:
-    """Raises `InvalidInput` for what names nobody."""
-    if not name or (isinstance(name, str) and not name.strip()):
-        raise InvalidInput(field, "does not name a person", "send a name of at most 128 characters")
-    check_text(field, name, most=128)
-
-
 def check_moment(field: str, moment: datetime | None) -> None:
     """Raises `InvalidInput` for a time of which nobody knows when it is."""
-    if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
+    if moment is None:
+        return
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise InvalidInput(field, "is no time with its offset from UTC", "send an aware datetime")
+    try:
+        utc(moment)
+    except ValueError as error:
+        raise InvalidInput(field, str(error), "send another time") from None
 
 
 def check_known(field: str, names: Sequence[str] | None, known: Sequence[str]) -> None:
@@ -92,15 +101,49 @@ def utc(moment: datetime) -> datetime:
         raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_SECONDS = r":[0-5][0-9](?:\.[0-9]+)?"
+_TIME = re.compile(rf"{_DAY}[Tt ]{_CLOCK}(?P<seconds>{_SECONDS})?(?P<offset>[Zz]|[+-]{_CLOCK})?")
+
+
 def parse_moment(text: str) -> datetime:
     """The moment in UTC that an RFC 3339 text names. Raises `ValueError` for all else, also where no calendar goes."""
+    return utc(_moment_said(text))
+
+
+def _moment_said(text: str) -> datetime:
+    # Each release of Python reads more that is no RFC 3339, and reads an offset of +01:99 as one of +02:39.
+    said = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if said is None or said["seconds"] is None:
+        raise ValueError("is no time in RFC 3339, such as 2026-12-24T08:00:00Z")
+    if said["offset"] is None:
+        raise ValueError("says no offset from UTC, such as the Z of 2026-12-24T08:00:00Z")
     try:
-        moment = datetime.fromisoformat(text)
-    except OverflowError:
-        raise ValueError("is outside the years 1 to 9999") from None
-    if moment.tzinfo is None:
-        raise ValueError("says no offset from UTC")
-    return utc(moment)
+        return datetime.fromisoformat(text.upper())
+    except (ValueError, OverflowError):
+        raise ValueError("is no time of the calendar's years 1 to 9999") from None
+
+
+def parse_typed_moment(text: str, *, unsaid_offset: str = "") -> datetime:
+    """
+    As `parse_moment`, of what a person types: seconds may be left out, and the offset where a door says which it means.
+    """
+    said = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if said is None:
+        return parse_moment(text)
+    clock = text[: said.start("offset")] if said["offset"] else text
+    return parse_moment(f"{clock}{'' if said['seconds'] else ':00'}{said['offset'] or unsaid_offset}")
+
+
+def parse_day(text: str) -> date:
+    """The day that `2026-12-24` names. Raises `ValueError` for all else, in whatever other form Python would read."""
+    if not (isinstance(text, str) and re.fullmatch(_DAY, text)):
+        raise ValueError("is no day, such as 2026-12-24")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is no day of the calendar") from None
 
 
 FIRST_MOMENT, LAST_MOMENT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -135,18 +178,10 @@ UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 """A stored time: aware, UTC already, RFC 3339 on the wire."""
 
 
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-
-
 def _from_wire(value: Any) -> Any:
-    # Numbers are refused: seconds or milliseconds is a guess. Each release of Python reads more that is no RFC 3339.
-    if isinstance(value, str) and _RFC_3339.fullmatch(value):
-        try:
-            return datetime.fromisoformat(value.upper())
-        except (ValueError, OverflowError):
-            return value
+    # Numbers are refused: seconds or milliseconds is a guess. Of what is no time Pydantic says so, being strict.
+    with suppress(ValueError):
+        return _moment_said(value) if isinstance(value, str) else value
     return value
 
 
@@ -337,7 +372,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 @lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta:
     """`"90d"`, `"12h"`, `"30m"`, `"45s"`, `"2w"`. Raises `ValueError` for anything else, and for none at all."""
-    match = re.fullmatch(r"([1-9]\d{0,6})([smhdw])", text)
+    match = re.fullmatch(r"([1-9][0-9]{0,6})([smhdw])", text)
     if not match:
         raise ValueError("a duration is a whole number and one of s, m, h, d, w, for example 90d")
     span = timedelta(**{_UNITS[match[2]]: int(match[1])})

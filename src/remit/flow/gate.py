@@ -32,11 +32,10 @@ from remit.core.gate.decision import (
 )
 from remit.core.gate.fact import NO_FACTS
 from remit.core.intent import ActionIntentV1, Proposal
-from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, ExecutedBy, Status, after_gate
 from remit.core.records import USAGE, Key, case_key, chain_key
-from remit.core.values import instant
+from remit.core.values import SYSTEM, instant
 from remit.flow.context import Context, bounds_key, bounds_of, stops_keys, stops_over
 from remit.flow.facts import CallFacts
 from remit.flow.private_values import opened_in, private_keys

@@ -26,10 +26,10 @@ from remit.core.gate.autonomy import StopScope
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.charging import Charge
 from remit.core.identity.credential import Credential
-from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key, sample_key, tally_key
+from remit.core.values import SYSTEM
 from remit.flow.context import Context, bounds_key, bounds_of, found_in, intent_keys
 from remit.flow.settings.bounds import StopAutonomy, stop_together, switch_keys
 from remit.flow.writers import CaseWriter

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from remit.core.errors import RemitError
 from remit.core.gate.bounds import check_arguments, check_principal
 from remit.core.identity.credential import Credential
+from remit.core.identity.person import check_not_system
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.ledger.history import DECIDED_AGAIN, IntentHistory
 from remit.core.lifecycle import check_supersedes, new_case
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 def named(context: Context, data: Any) -> Proposal | RemitError:
     """A checked proposal that has its id, or why it is none."""
-    return attempt(lambda: _with_checked_callback(context, _with_id(context, data)))
+    return attempt(lambda: _with_checked_callback(context, _with_proposer(_with_id(context, data))))
 
 
 def _with_id(context: Context, data: Any) -> Proposal:
@@ -40,6 +41,12 @@ def _with_id(context: Context, data: Any) -> Proposal:
         own = own.model_copy(update={"action_intent_id": context.new_id()})
     own.model_fields_set.discard("action_intent_id")
     return own
+
+
+def _with_proposer(proposal: Proposal) -> Proposal:
+    """Raises `InvalidInput` for one that is called as Remit is. What replaces a stored intent keeps its proposer."""
+    check_not_system("proposed_by", proposal.proposed_by)
+    return proposal
 
 
 def _with_checked_callback(context: Context, proposal: Proposal) -> Proposal:

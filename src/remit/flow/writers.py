@@ -19,7 +19,7 @@ from remit.core.execution.publication import gives_back_unstarted, is_reserved
 from remit.core.execution.result import StoredResult, ToolResult
 from remit.core.gate.charging import release
 from remit.core.gate.decision import INTENT_EXPIRED
-from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
+from remit.core.ledger.entries import NO_CHAIN, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case, Status, moved
 from remit.core.records import (
     USAGE,
@@ -27,7 +27,7 @@ from remit.core.records import (
     case_key,
     result_key,
 )
-from remit.core.values import Record, instant
+from remit.core.values import SYSTEM, Record, instant
 from remit.flow.context import Context, chain_head_key, charged_usages
 from remit.ports import (
     Snapshot,

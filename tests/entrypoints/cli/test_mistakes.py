@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import subprocess
 import sys
 
 import pytest
+
+from remit.entrypoints.cli.options import login, typed_by
 
 from .desk import environment
 
@@ -92,3 +95,29 @@ def test_help_and_proof_need_no_database_driver(tmp_path):
 
         assert (done.returncode, done.stderr) == (code, "[]\n")
         assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["key", "create", "--name", "Remit", "--role", "agent"], "name"),
+        (["key", "create", "--name", "bot", "--role", "agent", "--by", "remit"], "by"),
+        (["apply", "bounds.yaml", "--by", "REMIT"], "by"),
+        (["export", "--by", "remit"], "by"),
+        (["stop", "--by", "ｒｅｍｉｔ", "--reason", "odd"], "by"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else value,
+)
+def test_nobody_acts_under_remit_s_own_name(desk, words, field):
+    where = [] if words[0] == "apply" else ["--tenant", "acme"]
+
+    refused = desk.run(*words, *where, code=2)
+
+    assert refused.stdout == "" and refused.stderr.startswith(f"error: {field}: ")
+    assert "Remit itself is called in the history" in refused.stderr and "use another name" in refused.stderr
+
+
+def test_a_machine_s_user_of_remit_s_name_is_told_from_remit(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: "remit")
+
+    assert login() == typed_by().id == "user-remit"

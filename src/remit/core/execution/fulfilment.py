@@ -28,9 +28,8 @@ from remit.core.execution.outcome import (
 from remit.core.gate.action_type import ActionTypeSpec, Tool
 from remit.core.gate.autonomy import Stops, stop_in_force, stopped_for
 from remit.core.intent import ActionIntentV1, digest_of_stored
-from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
-from remit.core.values import ApprovalSource, instant
+from remit.core.values import SYSTEM, ApprovalSource, instant
 
 # --- who may act ---
 

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from remit.core.errors import InvalidInput
+from remit.core.identity.person import check_not_system
 from remit.core.intent import ActionIntentV1
 from remit.core.values import PLATFORM, Document, UtcTime, check_identifier, check_text
 
@@ -130,6 +131,7 @@ def check_stop(scope: StopScope, by: str, reason: str) -> None:
         check_text(field, value)
         if not value.strip():
             raise InvalidInput(field, "is empty", "a stop and its end name who and why")
+    check_not_system("by", by)
     for field in ("tenant_id", "account_id", "action_type", "principal"):
         if getattr(scope, field) is not None:
             check_identifier(field, getattr(scope, field))

@@ -19,8 +19,10 @@ from remit.core.gate.never import never_sources
 from remit.core.gate.parameters_schema import check_schemas
 from remit.core.gate.policy import PolicySource, check_texts
 from remit.core.gate.zones import check_zone
+from remit.core.headline import fields_of
 from remit.core.intent import check_json
 from remit.core.invalid_fields import explain_invalid
+from remit.core.private_values import private_path_at
 
 
 class InvalidBounds(InvalidInput):
@@ -112,7 +114,17 @@ def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:
     # What is no JSON has no size and no cost.
     wrong = {each.field for each in found}
     sound = {field: schema for field, schema in schemas.items() if not any(_is_at(field, each) for each in wrong)}
-    raise_together([*found, *mistakes_of(partial(check_schemas, sound))])
+    titles = (partial(_check_title, name, spec) for name, spec in action_types.items())
+    raise_together([*found, *mistakes_of(partial(check_schemas, sound), *titles)])
+
+
+def _check_title(name: str, spec: ActionTypeSpec) -> None:
+    """Lists show it, and what is private is for whoever opens the one intent."""
+    for path in fields_of(spec.title) if spec.title is not None else ():
+        private = private_path_at(path, spec.private)
+        if private is not None:
+            way_out = "name another field in the title, or take the path from 'private'"
+            raise InvalidInput(f"action_types.{name}.title", f"names {path}, and {private} is private", way_out)
 
 
 def _is_at(field: str, place: str) -> bool:

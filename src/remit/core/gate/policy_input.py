@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from remit.core.gate.action_type import DEFAULT_MIN_CONFIDENCE, ActionTypeSpec
@@ -66,7 +67,12 @@ class TypeInForce(NamedTuple):
         # It would run with the tool of the version it pinned: today's tier says nothing about another one.
         pinned_now = self.spec is not None and self.pinned_by(intent) == self.version
         tier: RiskLevel = self.spec.risk_tier if self.spec is not None and pinned_now else "HIGH"
-        return max(tier, intent.risk_level or "MINIMAL", key=RISK_ORDER.index)
+        return _highest(tier, intent.risk_level or "MINIMAL")
+
+
+@lru_cache
+def _highest(*levels: RiskLevel) -> RiskLevel:
+    return max(levels, key=RISK_ORDER.index)
 
 
 def question_of(

@@ -17,7 +17,7 @@ from remit.core.delegation import AgentTier
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.access import PLATFORM_ROLE, Role
 from remit.core.identity.credential import Credential, makers
-from remit.core.identity.person import same_person
+from remit.core.identity.person import check_not_system, same_person
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.invalid_fields import explain_invalid
@@ -113,9 +113,11 @@ def parse_key(text: str) -> SecretText:
 def parse_new_key(data: Any) -> NewKey:
     """Raises `InvalidInput` naming the first field that is wrong."""
     try:
-        return NewKey.model_validate(data)
+        asked = NewKey.model_validate(data)
     except ValidationError as error:
         raise explain_invalid(error) from None
+    check_not_system("name", asked.name)
+    return asked
 
 
 def new_key(

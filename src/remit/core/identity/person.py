@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from unicodedata import normalize
 
+from remit.core.errors import InvalidInput
 from remit.core.rendering import is_unseen
+from remit.core.values import SYSTEM, check_text
 
 
 @lru_cache(maxsize=4096)
@@ -30,3 +32,23 @@ def same_person(one: str | None, other: str | None) -> bool:
 
 def is_among(name: str | None, others: Iterable[str | None]) -> bool:
     return any(same_person(name, other) for other in others)
+
+
+def check_person(field: str, name: str) -> None:
+    """Raises `InvalidInput` for what names nobody, and for the name of Remit itself."""
+    check_named(field, name)
+    check_not_system(field, name)
+
+
+def check_named(field: str, name: str) -> None:
+    """Raises `InvalidInput` for what names nobody. Whoever had a name before it was reserved has it still."""
+    if not name or (isinstance(name, str) and not name.strip()):
+        raise InvalidInput(field, "does not name a person", "send a name of at most 128 characters")
+    check_text(field, name, most=128)
+
+
+def check_not_system(field: str, name: str) -> None:
+    """Raises `InvalidInput` for any spelling of the name under which the history tells what Remit did by itself."""
+    if same_person(name, SYSTEM):
+        problem = f"{name!r} is what Remit itself is called in the history, and nobody could tell who acted"
+        raise InvalidInput(field, problem, "use another name; a key that is called so is made anew under another one")

@@ -64,9 +64,6 @@ OF_TENANT: frozenset[EventType] = frozenset(
 )
 """The events of a tenant's (or the platform's) own chain; every other is about one intent."""
 
-SYSTEM = "remit"
-"""The actor of what Remit does by itself."""
-
 FORMAT = 2
 """The format of entries written now. Format 1 had no `v`; entries of both verify."""
 

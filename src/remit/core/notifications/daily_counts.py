@@ -21,7 +21,7 @@ from remit.core.gate.amount import Amount, AmountUnknown, decimal_text, in_units
 from remit.core.gate.budget import day_of
 from remit.core.gate.decision import Result
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.values import ApprovalSource, Document
+from remit.core.values import ApprovalSource, Document, parse_day
 
 LONGEST_SPAN_DAYS = 366
 """How many days are shown at once, and how far back counting begins in a ledger that was never counted."""
@@ -264,6 +264,6 @@ def days_between(first_day: str, last_day: str) -> list[str]:
 
 def _date(field: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(field, f"{text[:40]!r} is not a day", "send it as 2026-03-10") from None
+        return parse_day(text)
+    except ValueError as error:
+        raise InvalidInput(field, f"{text!r:.40} {error}", "send it as 2026-03-10") from None

@@ -14,9 +14,10 @@ from typing import Any, Literal
 from remit.core.execution.approval import UNDONE
 from remit.core.execution.permit import PERMIT_LAPSED
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger.entries import SYSTEM, EventType, LedgerEntry
+from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.history import DECIDED_AGAIN
 from remit.core.rendering import name, quoted, target
+from remit.core.values import SYSTEM
 
 Tone = Literal["good", "bad", "waiting", "plain"]
 AUTOPILOT = "Autopilot"

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from remit.core.errors import InvalidInput
 from remit.core.gate.action_type import is_empty, is_none
 from remit.core.identity.credential import Credential, makers
+from remit.core.identity.person import check_not_system
 from remit.core.identity.principal import Principal
 from remit.core.invalid_fields import explain_invalid
 from remit.core.notifications.about import MOST_FIELDS, AboutIntent, AmountAbove, ShownField
@@ -203,6 +204,7 @@ def parse_subscription(data: Any) -> NewSubscription:
     except ValidationError as error:
         raise explain_invalid(error, secrets=("signing_secret", "url", "bot_token")) from None
     _CHECKS[asked.channel](asked)
+    _check_names(asked)
     _check_notices(asked)
     return asked
 
@@ -271,6 +273,13 @@ def _check_email(asked: NewSubscription) -> None:
 
 def _check_push(asked: NewSubscription) -> None:
     _without(asked, "push", "url", "signing_secret", "recipients", *_OF_SLACK_APP)
+
+
+def _check_names(asked: NewSubscription) -> None:
+    for place, recipient in enumerate(asked.recipients):
+        check_not_system(f"recipients.{place}.name", recipient.name)
+    for place, person in enumerate(asked.people):
+        check_not_system(f"people.{place}.name", person.name)
 
 
 _CHECKS = {"webhook": _check_webhook, "slack": _check_slack, "email": _check_email, "push": _check_push}

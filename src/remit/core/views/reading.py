@@ -7,7 +7,7 @@ from typing import NotRequired
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from remit.core.gate.autonomy import StopLevel
+from remit.core.gate.autonomy import StopLevel as StopLevel
 from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource
 from remit.core.views.people import BudgetLeft, LimitLeft, PrincipalLeft

@@ -205,7 +205,7 @@ def withdraw(
     Example: remit withdraw i-7 --tenant acme --reason "no longer needed"
     """
     with existing(ctx, db) as remit:
-        by = by or remit.intent(tenant, intent).proposed_by
+        by = remit.intent(tenant, intent).proposed_by if by is None else by
         case = remit.withdraw(tenant, intent, by=by, reason=reason, credential=typed_by())
     if as_json:
         named = {"action_intent_id": case.action_intent_id, "tenant_id": tenant}

@@ -35,7 +35,10 @@ def automate(
         Path | None,
         typer.Option("--write", metavar="FILE", help="Write the bounds with the chosen change.", show_default=False),
     ] = None,
-    choose: Annotated[int, typer.Option("--choose", metavar="N", help="Which change --write is of.")] = 1,
+    choose: Annotated[
+        int | None,
+        typer.Option("--choose", metavar="N", help="Which change --write is of; else the first.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -44,10 +47,12 @@ def automate(
 
     Example: remit automate i-7 --tenant acme --write wider.yaml
     """
+    if write is None and choose is not None:
+        raise InvalidInput("--choose", "says which change --write is of", "name a file with --write")
     with existing(ctx, db) as remit, output.progress("replaying") as advance:
         told = remit.automate(tenant, intent, period=replay or None, advance=advance)
     if write is not None:
-        _write(told, choose, write)
+        _write(told, 1 if choose is None else choose, write)
     if as_json:
         output.print_json(told)
     else:
@@ -58,7 +63,16 @@ def _write(told: Mapping[str, Any], choose: int, file: Path) -> None:
     found = told["candidates"]
     if not 1 <= choose <= len(found):
         raise InvalidInput("--choose", f"is {choose}", f"there are {len(found)} changes")
-    file.write_text(as_yaml(parse_bounds(found[choose - 1]["bounds"])), encoding="utf-8")
+    _write_bounds(found[choose - 1]["bounds"], file)
+
+
+def _write_bounds(bounds: Any, file: Path) -> None:
+    text = as_yaml(parse_bounds(bounds))
+    try:
+        file.write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise InvalidInput("--write", f"{str(file)!r:.80} cannot be written: {said}", "name another file") from None
 
 
 def _print(told: Mapping[str, Any]) -> None:
@@ -127,6 +141,8 @@ def suggest(
 
     Example: remit suggest --tenant acme
     """
+    if write is None and action_type is not None:
+        raise InvalidInput("--action-type", "says which type's change --write is of", "name a file with --write")
     with existing(ctx, db, tenant) as remit, output.progress("reading") as advance:
         told = remit.suggestions(tenant, advance=advance)
     if write is not None:
@@ -160,4 +176,4 @@ def _write_suggested(told: Mapping[str, Any], action_type: str | None, file: Pat
     if len(found) != 1:
         way_out = "name one of those with a suggestion as --action-type"
         raise InvalidInput("--write", f"is of one change, and there are {len(found)}", way_out)
-    file.write_text(as_yaml(parse_bounds(found[0]["suggestion"]["bounds"])), encoding="utf-8")
+    _write_bounds(found[0]["suggestion"]["bounds"], file)

@@ -13,11 +13,18 @@ LONGEST_ENTRY_BYTES = 64 * 1024 * 1024
 TAKE_ANOTHER = "it was cut off or changed there: take another copy, or export again"
 
 
-def entry_of(line: JsonLine, lines_before: int = 0) -> dict[str, Any]:
-    """An `UnreadableLine` for a line that holds none; `lines_before` are those of the file in front of its part."""
-    sound = sound_entry(line.text) if line.text is not None else None
-    if sound is not None:
+def entry_of(line: JsonLine, lines_before: int = 0) -> dict[str, Any] | None:
+    """
+    `None` for a blank line, an `UnreadableLine` for another that holds no entry; `lines_before` are those of the file
+    in front of its part.
+    """
+    text = line.text
+    if text is not None and (sound := sound_entry(text)) is not None:
         return sound
+    return None if line.is_blank else _read_with_care(line, lines_before)
+
+
+def _read_with_care(line: JsonLine, lines_before: int) -> dict[str, Any]:
     try:
         # A configuration may be longer than what one caller may send.
         entry = line.value(most_parts=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -51,8 +52,10 @@ def verify_file(name: str, kept: Iterable[KeptHead] | None = None) -> Report:
 
 
 def _size(name: str) -> int:
-    # Where there is none, whoever opens it says so.
-    return Path(name).stat().st_size if Path(name).is_file() else 0
+    # Where there is none, or what could be no file's name, whoever opens it says so.
+    with suppress(OSError, ValueError):
+        return Path(name).stat().st_size if Path(name).is_file() else 0
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,6 @@ def _entries(name: str, wanted: Callable[[bytes], bool] = lambda _: True) -> Ite
     with source(name) as (stream, total), output.progress("reading", total) as advance:
         for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
             for line in batch:
-                if line.text is None or wanted(line.text):
-                    yield entry_of(line)
-                advance(line.size)
+                if (line.text is None or wanted(line.text)) and (entry := entry_of(line)) is not None:
+                    yield entry
+            advance(sum(line.size for line in batch))

@@ -50,7 +50,9 @@ def ledger(
 def export(
     ctx: typer.Context,
     tenant: Tenant,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who seals it.")] = "remit",
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who seals it; Remit itself without.", show_default=False)
+    ] = None,
     first: FromOption = None,
     before: ToOption = None,
     db: Db = None,
@@ -96,7 +98,9 @@ def verify(
     """
     if (file is None) == (tenant is None):
         raise InvalidInput("FILE", "either a file or --tenant is needed, not both", "see 'remit verify --help'")
-    kept = KeptExport.read(against) if against else None
+    if file is not None and db is not None:
+        raise InvalidInput("--db", "goes with --tenant, and a file is checked by itself", "leave one out")
+    kept = KeptExport.read(against) if against is not None else None
     if tenant is not None:
         with existing(ctx, db, tenant) as remit:
             report = remit.verify(tenant, kept=_heads(kept, tenant))

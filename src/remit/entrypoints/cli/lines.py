@@ -27,10 +27,15 @@ def source(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
     try:
         # Closed below: an error while the lines are worked on is not about opening it.
         stream = Path(name).open("rb")  # noqa: SIM115
-    except OSError as error:
-        raise InvalidInput("FILE", f"{name} cannot be read: {error.strerror}", "name a file, or - for stdin") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
     with stream:
         yield stream, os.fstat(stream.fileno()).st_size
+
+
+def _unreadable(name: str, error: Exception) -> InvalidInput:
+    said = getattr(error, "strerror", None) or str(error)
+    return InvalidInput("FILE", f"{name!r:.80} cannot be read: {said}", "name a file, or - for stdin")
 
 
 def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list[JsonLine]]:
@@ -65,7 +70,7 @@ def _chunks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
 
 def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:
     """`None` where the next one would have to be waited for, and at the end."""
-    chunks = _chunks(stream.fileno())
+    chunks = _chunks(stream.fileno(), str(stream.name))
     begun = b""
     for chunk in chunks:
         begun += chunk or b""
@@ -97,11 +102,18 @@ def refuse_other_file(begun: bytes) -> None:
             raise InvalidInput("FILE", f"is {what}, and no lines of JSON", way_out)
 
 
-def _chunks(descriptor: int) -> Iterator[bytes | None]:
-    while chunk := os.read(descriptor, _CHUNK_BYTES):
+def _chunks(descriptor: int, name: str) -> Iterator[bytes | None]:
+    while chunk := _chunk(descriptor, name):
         yield chunk
         if not select.select([descriptor], [], [], 0)[0]:
             yield None
+
+
+def _chunk(descriptor: int, name: str) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK_BYTES)
+    except OSError as error:
+        raise _unreadable(name, error) from None
 
 
 def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[JsonLine | None]:
@@ -113,15 +125,12 @@ def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[JsonL
         *ended, rest = (held + chunk).split(b"\n")
         for text in ended:
             number += 1
-            yield _line(number, text, dropped, longest_bytes)
+            size = len(text) + dropped
+            yield JsonLine(number, size + 1, None if size > longest_bytes else text)
             dropped = 0
         # Of a line without end only its length is kept.
         held, dropped = (b"", dropped + len(rest)) if dropped or len(rest) > longest_bytes else (rest, 0)
     if held or dropped:
-        yield _line(number + 1, held, dropped, longest_bytes)
+        size = len(held) + dropped
+        yield JsonLine(number + 1, size + 1, None if size > longest_bytes else held)
     yield None
-
-
-def _line(number: int, text: bytes, dropped: int, longest_bytes: int) -> JsonLine:
-    size = len(text) + dropped
-    return JsonLine(number, size + 1, None if size > longest_bytes else text)

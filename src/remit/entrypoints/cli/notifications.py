@@ -120,8 +120,8 @@ def add(
         "reasons": reason or None,
         "amounts": [_above(text) for text in above] or None,
         "fields": field or None,
-        "quiet_hours": _quiet(quiet) if quiet else None,
-        "escalation": _escalation(escalate) if escalate else None,
+        "quiet_hours": None if quiet is None else _quiet(quiet),
+        "escalation": None if escalate is None else _escalation(escalate),
     }
     asked |= {field: value for field, value in more.items() if value is not None}
     with opened(ctx, db) as remit:
@@ -135,16 +135,16 @@ def add(
 def _channel(
     webhook: str | None, slack: str | None, slack_channel: str | None, mail: list[str], *, push: bool
 ) -> dict[str, Any]:
-    if sum(map(bool, (webhook, slack, slack_channel, mail, push))) != 1:
+    if sum(each not in (None, [], False) for each in (webhook, slack, slack_channel, mail, push)) != 1:
         problem = "either this, --slack, --slack-channel, --mail or --push is needed, and one of them"
         raise InvalidInput("--webhook", problem, "name one channel")
-    if slack_channel:
+    if slack_channel is not None:
         return {"channel": "slack", "slack_channel": slack_channel}
     if mail:
         return {"channel": "email", "recipients": [_recipient(text) for text in mail]}
     if push:
         return {"channel": "push"}
-    return {"channel": "webhook", "url": webhook} if webhook else {"channel": "slack", "url": slack}
+    return {"channel": "slack", "url": slack} if webhook is None else {"channel": "webhook", "url": webhook}
 
 
 def _recipient(text: str) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _escalation(text: str) -> dict[str, Any]:
 
 
 def _above(text: str) -> dict[str, Any]:
-    above, *rest = text.split()
+    above, *rest = text.split() or [""]
     if len(rest) not in (1, 2):
         raise InvalidInput("--above", f"{text!r} is no amount", "write --above '200 EUR', or '200 EUR total'")
     return {"above": above, "unit": rest[0], "name": rest[1] if rest[1:] else None}
@@ -195,7 +195,7 @@ def remove(
     Example: remit subscription remove ops --tenant acme
     """
     with existing(ctx, db) as remit:
-        removed = remit.remove_subscription(tenant, name, by=by or login(), credential=typed_by())
+        removed = remit.remove_subscription(tenant, name, by=login() if by is None else by, credential=typed_by())
     if as_json:
         output.print_json(removed.wire())
     else:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from remit.core.errors import InvalidInput
 from remit.core.identity.credential import Credential
+from remit.core.identity.person import same_person
+from remit.core.values import SYSTEM
 
 if TYPE_CHECKING:
     from remit.ports import WorkerFunction
@@ -92,8 +95,15 @@ def url_of(ctx: typer.Context, db: str | None) -> str:
     """The database that the command names, or the whole line, or the environment."""
     from remit.wiring import DEFAULT_URL
 
-    url: str = db or ctx.find_root().obj or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL
-    return url
+    return named_database(ctx, db) or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL
+
+
+def named_database(ctx: typer.Context, db: str | None) -> str | None:
+    """The database that the command names, or the whole line. Raises `InvalidInput`."""
+    named: str | None = ctx.find_root().obj if db is None else db
+    if named is not None and not named.strip():
+        raise InvalidInput("--db", "is empty", "name a database, or leave it out")
+    return named
 
 
 def login() -> str:
@@ -102,7 +112,8 @@ def login() -> str:
         name = re.sub(r"[^A-Za-z0-9._:@-]", "-", getpass.getuser())[:128]
     except (OSError, KeyError, ImportError):
         name = ""
-    return name or "somebody"
+    # Many call the user of a service by its own name.
+    return f"user-{name}" if same_person(name, SYSTEM) else name or "somebody"
 
 
 def typed_by() -> Credential:

@@ -15,7 +15,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.json_text import NotJson, read_json
 from remit.core.ledger.history import Votes
 from remit.core.paths import split_assignment
-from remit.core.values import instant, parse_moment
+from remit.core.values import instant, parse_typed_moment
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import (
     AccountOption,
@@ -318,7 +318,7 @@ def hand_over(
 
     Example: remit hand-over --tenant acme --by ann --to bob --until 2026-12-24T08:00:00Z
     """
-    with existing(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         handed = remit.hand_over(tenant, by=by, to=to, until=_moment(until), credential=typed_by())
     if as_json:
         output.print_json(handed.wire())
@@ -329,9 +329,9 @@ def hand_over(
 
 def _moment(text: str | None) -> datetime | None:
     try:
-        return parse_moment(text) if text is not None else None
-    except ValueError:
-        raise InvalidInput("--until", f"{text!r} is no time", "write 2026-12-24T08:00:00Z") from None
+        return parse_typed_moment(text) if text is not None else None
+    except ValueError as error:
+        raise InvalidInput("--until", f"{text!r:.60} {error}", "write 2026-12-24T08:00:00Z") from None
 
 
 def resolve(

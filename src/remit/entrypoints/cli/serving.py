@@ -134,7 +134,8 @@ def create(
     """
     asked = {"name": name, "roles": role, "expires_at": expires_at, "on_behalf_of": on_behalf_of, "tier": tier}
     with opened(ctx, db) as remit:
-        made, text = remit.create_key(_owner(tenant, role), asked, by=by or login(), credential=typed_by())
+        who = login() if by is None else by
+        made, text = remit.create_key(_owner(tenant, role), asked, by=who, credential=typed_by())
     if as_json:
         output.print_json({**made.shown(), "key": text})
     else:
@@ -145,7 +146,7 @@ def create(
 def _owner(tenant: str | None, roles: list[str]) -> str:
     if tenant is None and roles != [PLATFORM_ROLE]:
         raise InvalidInput("tenant", "is missing", "name the tenant, or ask for --role platform alone")
-    return tenant or PLATFORM
+    return PLATFORM if tenant is None else tenant
 
 
 def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False, db: Db = None) -> None:
@@ -155,7 +156,7 @@ def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False
     Example: remit key list --tenant acme
     """
     with existing(ctx, db, tenant) as remit:
-        keys = [key.shown() for key in remit.keys(tenant or PLATFORM)]
+        keys = [key.shown() for key in remit.keys(PLATFORM if tenant is None else tenant)]
     if as_json:
         for key in keys:
             output.print_json(key)
@@ -188,7 +189,8 @@ def revoke(
     Example: remit key revoke 01a2078c36 --tenant acme
     """
     with existing(ctx, db) as remit:
-        key = remit.revoke_key(tenant or PLATFORM, key_id, by=by or login(), credential=typed_by())
+        owner, who = PLATFORM if tenant is None else tenant, login() if by is None else by
+        key = remit.revoke_key(owner, key_id, by=who, credential=typed_by())
     if as_json:
         output.print_json(key.shown())
     else:

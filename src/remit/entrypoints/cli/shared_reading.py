@@ -171,8 +171,8 @@ def _read(name: str, own: tuple[Place, ...], place: Place, lines_before: int = 0
         nonlocal count
         for line in lines_between(name, start, start + size, longest_bytes=LONGEST_ENTRY_BYTES):
             count = line.number
-            if not line.is_blank:
-                yield entry_of(line, lines_before)
+            if (entry := entry_of(line, lines_before)) is not None:
+                yield entry
 
     part = _reader(name, own).read(entries(), entries_before=entries_before)
     return _Told(part, count)

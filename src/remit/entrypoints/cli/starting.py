@@ -12,7 +12,7 @@ import typer
 from remit.core.errors import InvalidInput
 from remit.core.values import check_identifier
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, Db, login, opened, typed_by
+from remit.entrypoints.cli.options import AsJson, Db, login, named_database, opened, typed_by
 from remit.entrypoints.starter_bounds import TEMPLATE
 
 BOUNDS = "bounds.yaml"
@@ -43,11 +43,11 @@ def init(
 
     Example: remit init --tenant acme
     """
-    owner = tenant or DEFAULT_TENANT
+    owner = DEFAULT_TENANT if tenant is None else tenant
     check_identifier("--tenant", owner)
     written = _written(directory, owner)
     url = _database(ctx, db, directory)
-    key = _made_key(ctx, url, owner) if tenant else None
+    key = None if tenant is None else _made_key(ctx, url, owner)
     lines = _lines(written, _remit(url), port, _quoted(url, owner, key))
     if as_json:
         output.print_json({"bounds": str(written), "key": key, "lines": lines})
@@ -61,7 +61,7 @@ def init(
 
 def _database(ctx: typer.Context, db: str | None, directory: Path) -> str | None:
     """The database that the lines have to name; `None` for the one that every command takes by itself."""
-    named: str | None = db or ctx.find_root().obj
+    named = named_database(ctx, db)
     if named or os.environ.get("REMIT_DATABASE_URL") or directory == Path():
         return named
     return f"sqlite:///{directory / 'remit.db'}"

@@ -56,7 +56,7 @@ def resume(
     Example: remit tools resume UPDATE_CONTACT --tenant acme
     """
     with existing(ctx, db, tenant) as remit:
-        resumed = remit.resume_tool(tenant, tool, by=by or login())
+        resumed = remit.resume_tool(tenant, tool, by=login() if by is None else by)
     if as_json:
         output.print_json({"action_type": tool, "resumed": resumed})
     elif resumed:

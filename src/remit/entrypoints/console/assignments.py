@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
-from remit.core.values import parse_moment
+from remit.core.values import parse_typed_moment
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
@@ -39,8 +39,8 @@ def hand_over(
     """Take it back, if nobody and no time is named. A time is in UTC."""
     name, ends = to.strip() or None, until.strip()
     try:
-        moment = parse_moment(f"{ends.removesuffix('Z')}Z") if ends else None
-    except ValueError:
-        raise InvalidInput("until", f"is {ends!r}", "write 2026-12-24 08:00, in UTC") from None
+        moment = parse_typed_moment(ends, unsaid_offset="Z") if ends else None
+    except ValueError as error:
+        raise InvalidInput("until", f"{ends!r} {error}", "write 2026-12-24 08:00, in UTC") from None
     remit.hand_over(visitor.tenant_id, by=visitor.name, to=name, until=moment, credential=visitor.credential)
     return RedirectResponse(f"{HOME}telling", status_code=303)

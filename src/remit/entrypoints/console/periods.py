@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Query
 
+from remit.core.values import parse_day
 from remit.wiring import Remit
 
 DAY_LENGTH = len("2026-10-01")
@@ -34,7 +35,7 @@ class Period:
 def _end(last: str) -> str:
     """A day that is named as the last one belongs to the time."""
     try:
-        return str(date.fromisoformat(last) + timedelta(days=1)) if len(last) <= DAY_LENGTH else last
+        return str(parse_day(last) + timedelta(days=1)) if len(last) <= DAY_LENGTH else last
     except (ValueError, OverflowError):
         return last
 

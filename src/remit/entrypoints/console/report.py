@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from remit.core.errors import NotFound
+from remit.core.errors import InvalidInput, NotFound
 from remit.core.ledger.verification import Report
 from remit.entrypoints.console.auth import FormRoute, VerifierVisitor, Visitor
 from remit.entrypoints.console.dashboard import last_days
@@ -35,6 +35,8 @@ async def report(
 ) -> Response:
     """A report from one day up to and with another."""
     first, last = period.first, period.last
+    if bool(first) != bool(last):
+        raise InvalidInput("to" if first else "from", "is missing", "name the first day and the last")
     if not first or not last:
         begin, today = await run_in_threadpool(_this_month, remit, visitor)
         return page(request, "report.html", told=None, first=begin, last=today)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -53,8 +52,11 @@ class Submit:
 
     async def ask(self, entry: Entry, proposal: Any) -> GateAnswer:
         if not self._looks_up_facts(entry, proposal):
-            with suppress(FactsOutdated):
+            try:
                 return await self._together.ask((entry, proposal))
+            except FactsOutdated:
+                # Decided on what is known no more: it waits for facts after all.
+                pass
         return await self._waits.carry_out(entry.tenant_id, partial(self._alone, entry, proposal))
 
     def _looks_up_facts(self, entry: Entry, proposal: Any) -> bool:
@@ -87,17 +89,19 @@ async def submit_of(request: Request) -> Submit:
 
 
 async def _propose_one(request: Request, entry: Entry, body: Any) -> Response | None:
-    query = _USUAL_QUERY.fullmatch(request.scope["query_string"])
-    if type(body) is not dict or query is None:
+    if type(body) is not dict:
         return None
-    if query[0]:
+    if asked := request.scope["query_string"]:
+        query = _USUAL_BEGIN.fullmatch(asked)
+        if query is None:
+            return None
         key = query["key"].decode() if query["key"] else None
         return JsonAnswer(await _begun(request, entry, body, key))
-    submit = await submit_of(request)
+    submit: Submit = request.app.state.submit
     return JsonAnswer((await submit.ask(entry, body)).wire())
 
 
-_USUAL_QUERY = re.compile(rb"(begin=true(&key=(?P<key>[A-Za-z0-9._~-]{1,200}))?)?")
+_USUAL_BEGIN = re.compile(rb"begin=true(&key=(?P<key>[A-Za-z0-9._~-]{1,200}))?")
 
 
 async def _begun(request: Request, entry: Entry, proposal: dict[str, Any], key: str | None) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.access import TENANT_ROLES, Role
 from remit.core.identity.credential import Credential
+from remit.core.identity.person import same_person
 from remit.core.identity.principal import NOBODY, Principal
-from remit.core.values import Identifier, check_text
+from remit.core.values import SYSTEM, Identifier, check_text
 
 MOST_GROUPS_SHOWN, LONGEST_GROUP_SHOWN = 3, 100
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
@@ -62,6 +63,7 @@ def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Princip
         raise _in_no_group(claims, names.groups_claim, "here")
     tenant_id = names.tenant or _tenant_of(grants) or _identifier(claims, names.tenant_claim, "tenant")
     name = _identifier(claims, names.name_claim, "name")
+    _check_name(name, names.name_claim)
     _check_email(claims, names.name_claim)
     roles = _roles(claims, names) if names.groups is None else _roles_of(grants, tenant_id, claims, names.groups_claim)
     # A token without that claim is for no account.
@@ -123,6 +125,15 @@ def _shown(named: Any) -> str:
     listed = named if isinstance(named, list) else [named]
     told = ", ".join(repr(group)[:LONGEST_GROUP_SHOWN] for group in listed[:MOST_GROUPS_SHOWN])
     return f"{told or 'none'}{' and others' if len(listed) > MOST_GROUPS_SHOWN else ''}"
+
+
+def _check_name(name: str, name_claim: str) -> None:
+    """Raises `Unauthenticated` for somebody who would be taken for Remit itself in the history."""
+    if same_person(name, SYSTEM):
+        raise Unauthenticated(
+            f"the claim {name_claim!r} of the token says {name!r}, and Remit itself is called so in the history; "
+            "have the issuer send another name, or name another claim in REMIT_OIDC_NAME_CLAIM"
+        )
 
 
 def _check_email(claims: Mapping[str, Any], name_claim: str) -> None:

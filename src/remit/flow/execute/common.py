@@ -32,12 +32,11 @@ from remit.core.gate.action_type import ActionType, ActionTypeSpec, Tool
 from remit.core.gate.budget import Usage
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.opened_intent import OpenedIntent, redacted
 from remit.core.private_values import PrivateValues
 from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_key, sample_key
-from remit.core.values import PLATFORM
+from remit.core.values import PLATFORM, SYSTEM
 from remit.flow import private_values
 from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
 from remit.flow.fact_lookups import FactLookups

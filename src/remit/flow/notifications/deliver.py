@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Self, get_args
 
 from remit.core.identity.credential import PROCESS
-from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
@@ -41,6 +40,7 @@ from remit.core.records import (
     delivery_key,
     outbox_key,
 )
+from remit.core.values import SYSTEM
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import browsers, cards
 from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of

@@ -75,7 +75,8 @@ def ledger_entries(context: Context, tenant_id: str, action_intent_id: str | Non
     Raises `NotFound` where there is none.
     """
     if action_intent_id is not None:
-        entries = context.store.chain(tenant_id, action_intent_id)
+        # A store may have the tenant's own chain under an empty name.
+        entries = context.store.chain(tenant_id, action_intent_id) if action_intent_id else []
         if not entries:
             raise NotFound("intent", action_intent_id, tenant_id)
         yield from entries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from remit.core.errors import InvalidInput
@@ -12,7 +12,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.verification import Report
 from remit.core.records import Key, chain_key
 from remit.core.report import REPORTED, About, ReportBuilder, head
-from remit.core.values import instant, parse_moment, utc
+from remit.core.values import check_text, instant, parse_day, parse_typed_moment, utc
 from remit.flow.context import Context, bounds_now, pinned_type_key
 from remit.flow.private_values import opened_now
 from remit.ports import entry_cursor
@@ -23,17 +23,20 @@ MOST_ENTRIES = 200_000
 
 def moment_of(context: Context, tenant_id: str, field: str, text: str, now: datetime) -> datetime:
     """
-    The moment that a day, or an RFC 3339 time, names. A day begins in the zone in which the tenant's days are counted.
+    The moment that a day, or an RFC 3339 time, names. A day begins in the zone in which the tenant's days are counted;
+    of a time seconds may be left out.
 
     Raises `InvalidInput`.
     """
+    check_text(field, text)
     try:
         if len(text) > len("2026-10-01"):
-            return parse_moment(text)
-        day = date.fromisoformat(text)
+            return parse_typed_moment(text)
+        day = parse_day(text)
         return utc(datetime.combine(day, time(), zone(timezone_of(context, tenant_id, now))))
-    except (ValueError, OverflowError):
-        raise InvalidInput(field, f"{text[:60]!r} is no day", "write 2026-10-01, or a moment in RFC 3339") from None
+    except (ValueError, OverflowError) as error:
+        way_out = "write 2026-10-01, or a moment such as 2026-10-01T08:00:00Z"
+        raise InvalidInput(field, f"{text[:60]!r} {error}", way_out) from None
 
 
 def timezone_of(context: Context, tenant_id: str, now: datetime) -> str:

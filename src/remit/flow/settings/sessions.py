@@ -28,9 +28,9 @@ from remit.core.identity.session import (
     new_session,
     use_link,
 )
-from remit.core.ledger.entries import SYSTEM
 from remit.core.notifications.browser import Browser
 from remit.core.records import API_KEY, BROWSER, SESSION, SIGN_IN_LINK, Key, is_over
+from remit.core.values import SYSTEM
 from remit.flow.context import Context, chain_head_key, one
 from remit.flow.notifications import browsers
 from remit.flow.writers import TenantLedgerWriter

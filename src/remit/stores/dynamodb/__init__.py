@@ -8,5 +8,15 @@ package needs boto3, the extra `aws`.
 from remit.stores.dynamodb.opening import open_client, open_store
 from remit.stores.dynamodb.store import DynamoStore
 from remit.stores.dynamodb.table import INDEXES, Index, create_table, table_shape
+from remit.stores.dynamodb.table_format import raise_due_parts
 
-__all__ = ["INDEXES", "DynamoStore", "Index", "create_table", "open_client", "open_store", "table_shape"]
+__all__ = [
+    "INDEXES",
+    "DynamoStore",
+    "Index",
+    "create_table",
+    "open_client",
+    "open_store",
+    "raise_due_parts",
+    "table_shape",
+]

@@ -5,7 +5,7 @@ Nothing here sends anything; `BatchReader` is how a batch looks things up.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -116,10 +116,13 @@ class DynamoBatch:
     Units one after the other, over what is stored.
 
     With `trusting`, a unit that may be shown what this process remembers is; see `UnitOfWork.optimistic`.
+    `due_parts` answers how many the index of what is due has of each.
     """
 
-    def __init__(self, reader: BatchReader, cache: RecordCache, *, trusting: bool) -> None:
-        self._reader, self._cache, self._trusting = reader, cache, trusting
+    def __init__(
+        self, reader: BatchReader, cache: RecordCache, due_parts: Callable[[], int], *, trusting: bool
+    ) -> None:
+        self._reader, self._cache, self._due_parts, self._trusting = reader, cache, due_parts, trusting
         self.loaded: dict[RecordId, Versioned] = {}
         self._written: dict[RecordId, Stored | None] = {}
         self._grown: dict[Chain, tuple[LedgerEntry, ...]] = {}
@@ -197,8 +200,11 @@ class DynamoBatch:
         for key, record in writes.puts:
             place = check_may_put(key, shown)
             whole = effect.records[place] = rewritten(record, shown.records.get(place))
-            item = record_item(place, whole, UNVERSIONED) if not isinstance(whole, BoundsInForce) else None
-            effect.items[place] = _small(item or _head(place, shown, effect), f"{place[0]} {place[2]!r}")
+            in_parts = isinstance(whole, BoundsInForce)
+            item = (
+                _head(place, shown, effect) if in_parts else record_item(place, whole, UNVERSIONED, self._due_parts())
+            )
+            effect.items[place] = _small(item, f"{place[0]} {place[2]!r}")
         for key in writes.deletes:
             place = check_may_put(key, shown)
             effect.items.pop(place, None)

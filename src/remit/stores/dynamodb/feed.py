@@ -16,11 +16,11 @@ from typing import Self
 from remit.core.canonical import sha256_hex
 from remit.core.ledger.entries import LedgerEntry
 from remit.ports import ChangedTenants, LedgerPage, ReaderPage
-from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import entries_of
 from remit.stores.dynamodb.layout import ItemKey, changed_parts, time_partitions
 from remit.stores.dynamodb.reading import Between, TableReading
 from remit.stores.dynamodb.table import BY_VERSION, DUE
+from remit.stores.dynamodb.table_format import FormattedTable
 from remit.stores.dynamodb.versions import Versions, moment_after
 from remit.stores.units import after_each
 
@@ -94,7 +94,7 @@ class _Found:
 class Feed:
     """Safe to share between threads."""
 
-    def __init__(self, table: Table, reading: TableReading, versions: Versions) -> None:
+    def __init__(self, table: FormattedTable, reading: TableReading, versions: Versions) -> None:
         self._table, self._reading, self._versions = table, reading, versions
 
     def after(self, tenant_id: str, event_types: Container[str], after: str, limit: int) -> LedgerPage:
@@ -164,7 +164,8 @@ class Feed:
         """As `Store.tenants_after`: those whose marks may stand for something behind the position."""
         now = self._versions.now()
         low = moment_after(after.partition("|")[0], -(LATEST_S + MARKED_EVERY_S)) if after else None
-        places = self._reading.placed(DUE, changed_parts(), Between(low=low))
+        parts = changed_parts(self._table.due_parts_now())
+        places = self._reading.placed(DUE, parts, Between(low=low))
         names = dict.fromkeys(sort.partition("#")[2] for sort, _ in places)
         return ChangedTenants(list(names), now, more=False)
 

@@ -17,16 +17,6 @@ from remit.stores.dynamodb.store import DynamoStore
 from remit.stores.first_format import entry_of
 
 
-def is_first_format(reading: TableReading, tenants: Sequence[str]) -> bool:
-    """Judged by one entry: it was text."""
-    for tenant_id in tenants:
-        own_chain, _ = chain_key(tenant_id, None)
-        for partition in [own_chain, *partitions(LEDGER, tenant_id)]:
-            for item in reading.whole(partition):
-                return "S" in item[BODY]
-    return False
-
-
 class DynamoFirstFormatRows:
     """A `FirstFormatRows`. `store` is over the same table: tenants and indexes are as they were."""
 

@@ -24,7 +24,8 @@ from remit.stores.dynamodb.layout import (
     DueGroup,
     ItemKey,
     at_place,
-    changed_keys,
+    changed_key,
+    changed_part,
     due_part,
     instant_of,
     moment,
@@ -63,26 +64,26 @@ def body_item(place: RecordId, body: str, version: str) -> Item:
     return {**key_item(record_key(place)), VERSION: {"S": version}, BODY: {"S": body}}
 
 
-def record_item(place: RecordId, record: Stored, version: str) -> Item:
+def record_item(place: RecordId, record: Stored, version: str, due_parts: int) -> Item:
+    """`due_parts` is how many the index of what is due has of each."""
     item = body_item(place, record.to_json(), version)
     if isinstance(record, Case):
-        item |= _texts(_case_attributes(record))
+        item |= _texts(_case_attributes(record, due_parts))
     if place[0] in TIMED and (due := due_at(record)) is not None:
         kind, tenant_id, id = place
-        item |= _texts({DUE.partition: timed_part(kind, tenant_id), DUE.sort: at_place(due, tenant_id, id)})
+        item |= _texts({DUE.partition: timed_part(kind, tenant_id, due_parts), DUE.sort: at_place(due, tenant_id, id)})
     if (over := over_at(record)) is not None:
         item[TIME_TO_LIVE] = {"N": str(math.ceil(over.timestamp()))}
     return item
 
 
-def changed_item(tenant_id: str, process: str, version: str) -> Item:
+def changed_item(tenant_id: str, process: str, version: str, due_parts: int) -> Item:
     """The mark that a tenant's ledger changes at the moment of this version, and may a little later."""
-    key, partition = changed_keys(tenant_id, process)
-    places = {DUE.partition: partition, DUE.sort: f"{moment_of(version)}#{tenant_id}"}
-    return {**key_item(key), VERSION: {"S": version}, **_texts(places)}
+    places = {DUE.partition: changed_part(tenant_id, due_parts), DUE.sort: f"{moment_of(version)}#{tenant_id}"}
+    return {**key_item(changed_key(tenant_id, process)), VERSION: {"S": version}, **_texts(places)}
 
 
-def _case_attributes(case: Case) -> dict[str, str | None]:
+def _case_attributes(case: Case, due_parts: int) -> dict[str, str | None]:
     tenant_id, id = case.tenant_id, case.action_intent_id
     moving = case.moving
     found: dict[str, str | None] = {
@@ -95,7 +96,7 @@ def _case_attributes(case: Case) -> dict[str, str | None]:
     }
     if moving or case.due_at is not None:
         group: DueGroup = "reserved" if case.leaving else "moving" if moving else "resting"
-        found[DUE.partition] = due_part(group, tenant_id, id)
+        found[DUE.partition] = due_part(group, tenant_id, id, due_parts)
         found[DUE.sort] = "#".join((moment(case.due_at) if case.due_at else NEVER, tenant_id, id))
     if case.status in WAITING:
         found[QUEUE.partition] = queue_partition(tenant_id)
@@ -186,11 +187,16 @@ def versioned(item: Mapping[str, Any] | None) -> Versioned:
     return Versioned(record_of(item), version_of(item), tuple(sorted(map(int, firsts))))
 
 
-def misfiled_attributes(item: Item) -> Iterator[str]:
-    """The attributes of a case's item, or a segment's, that are not what it holds says; each said in words."""
+def misfiled_attributes(item: Item, due_parts: Sequence[int]) -> Iterator[str]:
+    """
+    The attributes of a case's item, or a segment's, that are not what it holds says; each said in words.
+
+    `due_parts` are the numbers of parts that the index of what is due ever had.
+    """
     where = " ".join(key_of(item))
     try:
-        due = segment_item(Segment(entries_of(item)), version_of(item)) if "B" in item[BODY] else _case_item(item)
+        is_segment = "B" in item[BODY]
+        due = segment_item(Segment(entries_of(item)), version_of(item)) if is_segment else _case_item(item, due_parts)
     except (RemitError, ValueError) as error:
         yield f"item {where}: {error}"
         return
@@ -200,10 +206,13 @@ def misfiled_attributes(item: Item) -> Iterator[str]:
             yield f"item {where}: its attribute {name} is {_plain(found)!r}, what it holds says {_plain(wanted)!r}"
 
 
-def _case_item(item: Item) -> Item:
+def _case_item(item: Item, due_parts: Sequence[int]) -> Item:
+    """As it is written with the largest number, or where it is in a place that another made, with that one."""
     case = record_of(item)
     assert isinstance(case, Case)
-    return record_item((CASE.name, case.tenant_id, case.action_intent_id), case, version_of(item))
+    place = CASE.name, case.tenant_id, case.action_intent_id
+    *others, due = (record_item(place, case, version_of(item), parts) for parts in sorted(due_parts))
+    return next((each for each in others if each.get(DUE.partition) == item.get(DUE.partition)), due)
 
 
 def _plain(attribute: Any) -> Any:

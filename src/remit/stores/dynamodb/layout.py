@@ -35,7 +35,7 @@ TENANT_CHAIN = "-"
 """The tenant's own chain has a partition of its own, so that an export of the intents never meets it."""
 
 PARTS = 8
-"""A table is read with as many as it was written with."""
+"""A table is read with as many as it was written with; the index of what is due begins with as many."""
 STOPS_COPIES = 16
 _MARKS = 4
 _PARTS_OF = {
@@ -110,32 +110,42 @@ def tenant_key(tenant_id: str) -> ItemKey:
     return TENANTS, tenant_id
 
 
-def changed_keys(tenant_id: str, process: str) -> tuple[ItemKey, str]:
-    """The place of the mark that a tenant's ledger changed, and its part of the index; a few processes share one."""
-    number = part(tenant_id, PARTS)
-    return (f"{CHANGED}#{number}", f"{tenant_id}#{part(process, _MARKS)}"), changed_parts()[number]
+def changed_key(tenant_id: str, process: str) -> ItemKey:
+    """The place of the mark that a tenant's ledger changed; a few processes share one."""
+    return f"{CHANGED}#{part(tenant_id, PARTS)}", f"{tenant_id}#{part(process, _MARKS)}"
 
 
-def changed_parts() -> list[str]:
-    """Of the index of what is due: the marks of tenants whose ledgers changed, by when."""
-    return [f"changed#{number}" for number in range(PARTS)]
+# Partitions of the index of what is due, of which a table says how many there are of each.
 
 
-def timed_parts(kind: str) -> list[str]:
-    """Of the index of what is due: a kind of record that says when it has to be looked at."""
-    return [f"{kind}#{number}" for number in range(PARTS)]
+def changed_parts(parts: int) -> list[str]:
+    """Those of the marks of tenants whose ledgers changed, by when."""
+    return _numbered("changed", parts)
 
 
-def timed_part(kind: str, tenant_id: str) -> str:
-    return f"{kind}#{part(tenant_id, PARTS)}"
+def changed_part(tenant_id: str, parts: int) -> str:
+    return f"changed#{part(tenant_id, parts)}"
 
 
-def due_parts(group: DueGroup) -> list[str]:
-    return [f"{group}#{number}" for number in range(PARTS)]
+def timed_parts(kind: str, parts: int) -> list[str]:
+    """Those of a kind of record that says when it has to be looked at."""
+    return _numbered(kind, parts)
 
 
-def due_part(group: DueGroup, tenant_id: str, action_intent_id: str) -> str:
-    return due_parts(group)[part(f"{tenant_id}#{action_intent_id}", PARTS)]
+def timed_part(kind: str, tenant_id: str, parts: int) -> str:
+    return f"{kind}#{part(tenant_id, parts)}"
+
+
+def due_parts(group: DueGroup, parts: int) -> list[str]:
+    return _numbered(group, parts)
+
+
+def due_part(group: DueGroup, tenant_id: str, action_intent_id: str, parts: int) -> str:
+    return f"{group}#{part(f'{tenant_id}#{action_intent_id}', parts)}"
+
+
+def _numbered(name: str, parts: int) -> list[str]:
+    return [f"{name}#{number}" for number in range(parts)]
 
 
 def time_partitions(tenant_id: str) -> list[str]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from remit.core.errors import InvalidInput
 from remit.ports import ReadableStore, Store
 from remit.stores.dynamodb.feed import LATEST_S
-from remit.stores.dynamodb.first_format import DynamoFirstFormatRows, is_first_format
+from remit.stores.dynamodb.first_format import DynamoFirstFormatRows
 from remit.stores.dynamodb.items import key_item
 from remit.stores.dynamodb.migration_mark import (
     FILLED_BY,
@@ -26,7 +26,6 @@ from remit.stores.dynamodb.migration_mark import (
     MOVED_TO,
     OPEN,
     STATE,
-    MigrationMark,
 )
 from remit.stores.dynamodb.reading import TableReading
 from remit.stores.dynamodb.store import DynamoStore
@@ -70,9 +69,8 @@ class DynamoSource(_End):
         self._stopped = stopped
         self.store: ReadableStore = store
         self.followed: Store | None = store
-        reading = TableReading(self._table)
-        if is_first_format(reading, store.tenants()):
-            self.store = FirstFormat(DynamoFirstFormatRows(store, self._table, reading))
+        if store.table.first_format:
+            self.store = FirstFormat(DynamoFirstFormatRows(store, self._table, TableReading(self._table)))
             self.followed = None
 
     @property
@@ -121,6 +119,4 @@ class DynamoTarget(_End):
 
 def for_migration(store: DynamoStore) -> DynamoStore:
     """The table, open for the migration alone."""
-    table = store.table.name
-    mark = MigrationMark(table, passed=True)
-    return DynamoStore(store.client, table, settle_s=0, on_close=store.close, mark=mark)
+    return DynamoStore(store.client, store.table.name, settle_s=0, on_close=store.close, migrating=True)

@@ -31,7 +31,6 @@ from remit.ports import (
     cursor_of,
 )
 from remit.stores.dynamodb.bounds import altered_parts, versioned_whole
-from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.dropping import MOST_DROPPED, DropIfDue
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
@@ -65,6 +64,7 @@ from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, holding
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
+from remit.stores.dynamodb.table_format import FormattedTable
 from remit.stores.dynamodb.versions import Versions, moment_after, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
@@ -89,7 +89,7 @@ class DynamoStore:
 
     `client` is boto3's low-level client for DynamoDB with its own retries off: see `open_client`. An
     export waits `settle_s` before it begins, so that no write from before it is still on its way. `seconds` tells how
-    much time has passed.
+    much time has passed. `migrating` is for a migration, which opens what nobody else may.
     """
 
     one_at_a_time = False
@@ -101,13 +101,14 @@ class DynamoStore:
         *,
         settle_s: float = SETTLE_S,
         on_close: Callable[[], None] = lambda: None,
-        mark: MigrationMark | None = None,
+        migrating: bool = False,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
-        self.table = Table(client, table)
+        self.table = FormattedTable(client, table, any_format=migrating)
         self._versions = Versions(self.table.clock.now_us)
-        writer = DynamoWriter(self.table, RecordCache(seconds), self._versions, mark or MigrationMark(table))
+        mark = MigrationMark(table, passed=migrating)
+        writer = DynamoWriter(self.table, RecordCache(seconds), self._versions, mark)
         self._group_commit = GroupCommit(writer.carry_out)
         self._reading = TableReading(self.table)
         self._looked_to: dict[DueGroup, str] = {}
@@ -137,7 +138,7 @@ class DynamoStore:
         own_chain, _ = chain_key(tenant_id, None)
         for part in [*partitions(CASE.name, tenant_id), own_chain, *partitions(LEDGER, tenant_id)]:
             for item in self._reading.whole(part):
-                yield from misfiled_attributes(item)
+                yield from misfiled_attributes(item, self.table.numbers_of_due_parts)
         yield from altered_parts(self._reading, tenant_id)
 
     def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
@@ -149,17 +150,18 @@ class DynamoStore:
         return versioned_whole(self.table, item).record
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        reserved = self._due("reserved", now, limit)
+        parts = self.table.due_parts_now()
+        reserved = self._due("reserved", parts, now, limit)
         # Half of it is for what else moves: a bus that is down does not keep what needs no bus.
-        moving = self._due("moving", now, limit - min(len(reserved), -(-limit // 2)))
+        moving = self._due("moving", parts, now, limit - min(len(reserved), -(-limit // 2)))
         found = [*reserved[: limit - len(moving)], *moving]
-        return found if len(found) == limit else [*found, *self._due("resting", now, limit - len(found))]
+        return found if len(found) == limit else [*found, *self._due("resting", parts, now, limit - len(found))]
 
-    def _due(self, group: DueGroup, now: datetime, limit: int) -> list[Case]:
+    def _due(self, group: DueGroup, parts: int, now: datetime, limit: int) -> list[Case]:
         """In turns by tenant among as many as are looked at; where more are due, the next look goes on behind those."""
         # What happens at a moment sorts after the moment alone, and before this sign behind it.
         between = Between(low=self._looked_to.pop(group, None), high=f"{moment(now)}~")
-        looked_at = list(islice(self._reading.placed(DUE, due_parts(group), between), MOST_LOOKED_AT))
+        looked_at = list(islice(self._reading.placed(DUE, due_parts(group, parts), between), MOST_LOOKED_AT))
         if len(looked_at) == MOST_LOOKED_AT:
             self._looked_to[group] = looked_at[-1][0]
         wanted = tenants_in_turn(looked_at, limit, lambda place: place[0].split("#")[1])
@@ -173,7 +175,8 @@ class DynamoStore:
         )
 
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
-        places = self._reading.placed(DUE, timed_parts(kind.name), Between(high=f"{moment(now)}~"))
+        parts = timed_parts(kind.name, self.table.due_parts_now())
+        places = self._reading.placed(DUE, parts, Between(high=f"{moment(now)}~"))
         found = list(islice(places, limit))
         items = self.table.each([key for _, key in found])
         records = [(sort.split("#")[1], record_of(items[key])) for sort, key in found if key in items]
@@ -181,7 +184,8 @@ class DynamoStore:
         return [(tenant, cast(S, each)) for tenant, each in records if (at := due_at(each)) and at <= now]
 
     def drop_due(self, kind: Kind[Any], now: datetime, limit: int) -> int:
-        places = self._reading.placed(DUE, timed_parts(kind.name), Between(high=f"{moment(now)}~"))
+        parts = timed_parts(kind.name, self.table.due_parts_now())
+        places = self._reading.placed(DUE, parts, Between(high=f"{moment(now)}~"))
         found = islice(places, min(limit, MOST_DROPPED))
         keys = [Key(kind, sort.split("#")[1], id) for sort, (_, id) in found]
         answers = self.transact([DropIfDue(key, now).unit() for key in keys])
@@ -206,7 +210,8 @@ class DynamoStore:
         return nullcontext()
 
     def busy(self, runnable: Runnable | None = None) -> bool:  # noqa: ARG002 - nothing is queued: see `claim`
-        parts = [*due_parts("reserved"), *due_parts("moving")]
+        number = self.table.due_parts_now()
+        parts = [*due_parts("reserved", number), *due_parts("moving", number)]
         return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), parts))
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:

@@ -6,10 +6,17 @@ Nothing makes it silently: on AWS a table belongs to whoever deploys it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from remit.stores.dynamodb import layout
+
 PARTITION, SORT = "pk", "sk"
+FORMAT = "*format", "-"
+"""The item by which a table says that it is of today's format; no tenant can be called this."""
+DUE_PARTS = "due_parts"
+"""In that item: every number of parts that its index of what is due ever had, the largest of which it has."""
 TIME_TO_LIVE = "ttl"
 """Of sessions and links that sign in: a Unix time, from which on they are over, and DynamoDB may delete the item."""
 
@@ -58,6 +65,17 @@ def create_table(client: Any, name: str) -> None:
     """
     client.create_table(TableName=name, **table_shape())
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    client.put_item(TableName=name, Item=format_item())
+
+
+def format_item() -> dict[str, Any]:
+    """Of a new table."""
+    key = {PARTITION: {"S": FORMAT[0]}, SORT: {"S": FORMAT[1]}}
+    return {**key, "format": {"N": "2"}, **due_parts_attribute([layout.PARTS])}
+
+
+def due_parts_attribute(numbers: Iterable[int]) -> dict[str, Any]:
+    return {DUE_PARTS: {"NS": sorted(set(map(str, numbers)))}}
 
 
 def _index_shape(index: Index) -> dict[str, Any]:

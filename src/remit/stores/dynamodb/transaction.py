@@ -45,6 +45,7 @@ class Transaction:
     changed: Sequence[str] = ()
     """Tenants that are marked as those whose ledgers change."""
     process: str = ""
+    due_parts: int = 1
     actions: list[dict[str, Any]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """What each action is about, for whoever reads an error."""
@@ -66,7 +67,11 @@ class Transaction:
             mark = {**key_item(tenant_key(tenant_id)), VERSION: {"S": self.version}}
             self._act("Put", f"tenant {tenant_id!r}", Item=mark)
         for tenant_id in self.changed:
-            self._act("Put", f"mark of {tenant_id!r}", Item=changed_item(tenant_id, self.process, self.version))
+            self._act(
+                "Put",
+                f"mark of {tenant_id!r}",
+                Item=changed_item(tenant_id, self.process, self.version, self.due_parts),
+            )
         for action in self.actions:
             next(iter(action.values()))["TableName"] = table
         return self

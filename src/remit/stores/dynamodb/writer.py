@@ -16,12 +16,13 @@ from typing import Any
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.stores.dynamodb.batch import DynamoBatch, Effect
 from remit.stores.dynamodb.bounds import PartsWriter
-from remit.stores.dynamodb.client import TRIES, Table, pause
+from remit.stores.dynamodb.client import TRIES, pause
 from remit.stores.dynamodb.faults import CONDITION_FAILED, ServiceFault, fault_of, ours, reasons_of
 from remit.stores.dynamodb.feed import ChangeMarks
 from remit.stores.dynamodb.lookup import RecordReader
 from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.record_cache import NOTHING, RecordCache, Versioned
+from remit.stores.dynamodb.table_format import FormattedTable
 from remit.stores.dynamodb.transaction import Transaction
 from remit.stores.dynamodb.versions import Versions
 from remit.stores.group_commit import PendingCall
@@ -90,7 +91,7 @@ class _Part:
 class DynamoWriter:
     """Not for two threads at once: a `GroupCommit` sees to that."""
 
-    def __init__(self, table: Table, cache: RecordCache, versions: Versions, mark: MigrationMark) -> None:
+    def __init__(self, table: FormattedTable, cache: RecordCache, versions: Versions, mark: MigrationMark) -> None:
         self._table, self._cache, self._versions, self._mark = table, cache, versions, mark
         self._parts = PartsWriter(table, versions)
         self._known_tenants: set[str] = set()
@@ -167,7 +168,7 @@ class DynamoWriter:
     def _attempt(self, work: list[_Progress], until: float, *, trusting: bool, only: int | None = None) -> None:
         """Decide and write what is left. Raises `_Stale` where that has to be done again, for what is left then."""
         reader = RecordReader(self._table, self._cache, self._known_tenants, self._mark)
-        batch = DynamoBatch(reader, self._cache, trusting=trusting)
+        batch = DynamoBatch(reader, self._cache, self._table.due_parts, trusting=trusting)
         open_ones = [progress for progress in work if not progress.call.settled]
         left = [(progress, progress.left() if only is None else [only]) for progress in open_ones]
         batch.gather([progress.call.units[number] for progress, numbers in left for number in numbers])
@@ -183,7 +184,8 @@ class DynamoWriter:
             changed = self._marks.missing({tenant_id for tenant_id, _ in part.effect.entries})
             # Before it is sent: so long a mark stands at least.
             sent_at, known_at = time.monotonic(), self._cache.now()
-            transaction = Transaction(part.effect, batch.loaded, version, new, changed, self._process)
+            parts = self._table.due_parts()
+            transaction = Transaction(part.effect, batch.loaded, version, new, changed, self._process, parts)
             transaction.build(self._table.name)
             self._parts.put(part.effect.new_parts)
             try:

@@ -208,6 +208,9 @@ WAS_MOVED = "was moved to"
 def raise_ours(error: Exception, dialect: Dialect) -> NoReturn:
     """Raises a driver's or its pool's exception as one of ours; any other as it is."""
     cause = driver_error(error)
+    if isinstance(cause, UnicodeEncodeError):
+        # Of the bytes of a command line, say, that are no UTF-8.
+        raise InvalidInput("(record)", f"{cause.object!r:.60} is not plain Unicode text", "send UTF-8") from error
     if isinstance(cause, dialect.errors.any):
         raise _ours(cause, dialect) from error
     raise error

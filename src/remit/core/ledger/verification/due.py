@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.policy import PolicyQuestion, PolicyVerdict
+from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, platform_set_of
 from remit.core.intent import ActionIntentV1
 
+K = TypeVar("K")
 T = TypeVar("T")
 MOST_KEPT = 4096
 """How many accounts' and types' values are remembered."""
+
+
+class VersionedPolicies(NamedTuple):
+    """The policies that a decision names: the set, or why it does not load."""
+
+    is_known: bool
+    """Did any release have that version with these bounds?"""
+    policies: PolicySet | str
 
 
 class ByBounds:
@@ -20,6 +29,7 @@ class ByBounds:
     def __init__(self) -> None:
         self._modes: dict[tuple[int, str, str], ResolvedMode] = {}
         self._listed: dict[tuple[int, str, str], dict[str, Any]] = {}
+        self._policies: dict[tuple[int, str], VersionedPolicies] = {}
 
     def mode(self, intent: ActionIntentV1, state: BoundsInForce) -> ResolvedMode:
         place = state.config_sequence, intent.account_id, intent.action_type
@@ -30,12 +40,24 @@ class ByBounds:
         place = state.config_sequence, intent.account_id, intent.action_type
         return self._listed.get(place) or _kept(self._listed, place, _list_facts(intent, state))
 
+    def policies(self, version: Any, state: BoundsInForce) -> VersionedPolicies:
+        """The policies of that version beside which these bounds put theirs."""
+        if type(version) is not str:
+            return _policies(version, state)
+        place = state.config_sequence, version
+        return self._policies.get(place) or _kept(self._policies, place, _policies(version, state))
 
-def _kept(known: dict[tuple[int, str, str], T], place: tuple[int, str, str], value: T) -> T:
+
+def _kept(known: dict[K, T], place: K, value: T) -> T:
     if len(known) >= MOST_KEPT:
         known.clear()
     known[place] = value
     return value
+
+
+def _policies(version: Any, state: BoundsInForce) -> VersionedPolicies:
+    platform = platform_set_of(version, state.bounds.policies)
+    return VersionedPolicies(platform is not None, state.policies(platform))
 
 
 def _list_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from remit.core.execution.outcome import OUTCOME_EVENT
@@ -21,22 +22,25 @@ OUTCOME_EVENTS = {event: status for status, event in OUTCOME_EVENT.items()}
 
 def names_bounds(entry: Data) -> bool:
     """From format 2 on, whatever was decided by bounds names which."""
-    return bool(entry.get("v", 1) >= 2)
+    version: int = entry.get("v", 1)
+    return version >= 2
 
 
-_SAYS_BY = {
-    "ACTION_REJECTED": "rejected_by",
-    "QUESTION_ASKED": "asked_by",
-    "QUESTION_ANSWERED": "answered_by",
-    "QUEUE_HANDED_OVER": "handed_from",
-    **dict.fromkeys(("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "KEY_CHANGED", "SUBSCRIPTION_CHANGED"), "by"),
+_WRITER_IN: Mapping[str, Callable[[Data], Any]] = {
+    "ACTION_REJECTED": itemgetter("rejected_by"),
+    "QUESTION_ASKED": itemgetter("asked_by"),
+    "QUESTION_ANSWERED": itemgetter("answered_by"),
+    "QUEUE_HANDED_OVER": itemgetter("handed_from"),
+    "OUTCOME_RESOLVED": lambda data: data["outcome"]["resolved_by"],
+    **dict.fromkeys(("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "KEY_CHANGED", "SUBSCRIPTION_CHANGED"), itemgetter("by")),
 }
+"""By the type of an entry, whoever its data says has written it."""
 
 
 def written_for_another(entry: Data) -> str | None:
     """The mistake in an entry that says by whom something was done, and was written by somebody else."""
-    data, name = entry["data"], _SAYS_BY.get(entry["event_type"])
-    by = data["outcome"]["resolved_by"] if entry["event_type"] == "OUTCOME_RESOLVED" else name and data[name]
+    writer_in = _WRITER_IN.get(entry["event_type"])
+    by = writer_in and writer_in(entry["data"])
     if by is None or by == entry["actor"] or not names_bounds(entry):
         return None
     return f"{entry['actor']} wrote the {entry['event_type']} of {by}"
@@ -69,9 +73,12 @@ def owner_of(window_id: str) -> str:
     return window_id.rpartition("|")[0].partition("|")[2]
 
 
-def _seen_limits(decision: Data) -> list[Data]:
+def seen_limits(decision: Data) -> list[Data]:
     """The limits that a decision looked at, as it says itself."""
-    return [limit for check in decision.get("checks", ()) for limit in check["saw"].get("limits", ())]
+    seen: list[Data] = []
+    for check in decision.get("checks", ()):
+        seen += check["saw"].get("limits", ())
+    return seen
 
 
 def is_counted(seen: Data) -> bool:
@@ -80,15 +87,14 @@ def is_counted(seen: Data) -> bool:
     return taken is not None and in_units(seen["used_before"]) + in_units(taken) <= LARGEST_INTEGER
 
 
-def uncounted(decision: Data) -> frozenset[str]:
-    """Those that only watch and could not count it."""
-    watching = (limit for limit in _seen_limits(decision) if "would_be_limit" in limit)
-    return frozenset(limit["name"] for limit in watching if not is_counted(limit))
+def uncounted(seen: Sequence[Data]) -> frozenset[str]:
+    """Those of the limits seen that only watch and could not count it."""
+    return frozenset([limit["name"] for limit in seen if "would_be_limit" in limit and not is_counted(limit)])
 
 
-def window_ends(decision: Data) -> dict[str, datetime]:
-    """The ends of the windows that a decision looked at, as it says itself."""
-    return {limit["window_id"]: moment(limit["resets_at"]) for limit in _seen_limits(decision)}
+def window_ends(seen: Sequence[Data]) -> dict[str, datetime]:
+    """The ends of the windows of the limits seen, as the decision says itself."""
+    return {limit["window_id"]: moment(limit["resets_at"]) for limit in seen}
 
 
 def of_kind(kind: type[T], value: Any) -> T:

@@ -24,6 +24,7 @@ from remit.core.ledger.verification.entry_data import (
     names_bounds,
     of_kind,
     owner_of,
+    seen_limits,
     source_of,
     uncounted,
     window_ends,
@@ -36,7 +37,7 @@ from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswered, SampleAnswers
 from remit.core.ledger.verification.successions import Successions
 from remit.core.ledger.verification.tenant_chain import TenantChain
-from remit.core.ledger.verification.windows import Charged, Movement, Windows
+from remit.core.ledger.verification.windows import Charged, Windows
 
 
 class IntentChain:
@@ -154,22 +155,22 @@ class IntentChain:
                 account_id=of_kind(str, self.intent["account_id"]),
                 action_type=of_kind(str, self.intent["action_type"]),
                 at=datetime.fromisoformat(entry["at"]),
-                ends=window_ends(self.decision),
+                ends=window_ends(seen := seen_limits(self.decision)),
                 intent=lambda: self.value.stored,
-                uncounted=uncounted(self.decision),
+                uncounted=uncounted(seen),
             )
         )
 
     def _charged_elsewhere(self, charges: list[Charge]) -> bool:
-        own = (f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant")
-        owners = {owner_of(charge.window_id) for charge in charges}
-        for owner in sorted(owners - {*own}):
+        own = {f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant"}
+        others = {owner_of(charge.window_id) for charge in charges} - own
+        for owner in sorted(others):
             self.broken(7, f"it was charged to {owner}")
-        return bool(owners - {*own})
+        return bool(others)
 
     def _move(self, charges: list[Charge], sign: int) -> None:
         for charge in charges:
-            self.windows.move(charge.window_id, Movement.of(charge, sign))
+            self.windows.move(charge, sign)
 
     def _check_not_held(self, data: Data, entry: Data, what: str) -> None:
         """Nothing leaves or begins while its approval may be taken back."""

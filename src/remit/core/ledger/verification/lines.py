@@ -58,6 +58,8 @@ _UNREADABLE = b"!"
 """No JSON begins so."""
 # Sorted keys come in this order, and what stands behind the last of them holds nothing.
 _BEHIND_HASH = b',"previous_hash":'
+_HASH_BYTES = len(b',"hash":""') + 64
+"""As long is what holds a hash: where another stands, what is left without so much has none that equals it."""
 
 
 def sound_entry(line: bytes) -> SoundEntry | None:
@@ -68,12 +70,11 @@ def sound_entry(line: bytes) -> SoundEntry | None:
         value = _read(line)
         if not is_aware(value["at"]):
             return None
-        place, hash = line.rindex(_BEHIND_HASH), b',"hash":"%b"' % value["hash"].encode()
+        place = line.rindex(_BEHIND_HASH)
     except (ValueError, TypeError, RecursionError):
         return None
-    if not line.endswith(hash, 0, place) or sha256_hex(line[: place - len(hash)] + line[place:]) != value["hash"]:
-        return None
-    return SoundEntry(value)
+    hash = sha256_hex(line[: place - _HASH_BYTES] + line[place:])
+    return SoundEntry(value) if hash == value["hash"] else None
 
 
 # What one write added has one time.

@@ -11,12 +11,13 @@ from remit.core.gate.policy_input import LocalTime
 from remit.core.values import shifted, utc
 
 _FARTHEST_ZONE_H = 15
+_MOST_APART = timedelta(hours=_FARTHEST_ZONE_H + 1)
 
 
 def may_show(local: LocalTime, at: datetime) -> bool:
     """Can some clock on earth show that hour at that moment?"""
     shown = _as_utc(local)
-    return shown is not None and abs(shown - utc(at)) <= timedelta(hours=_FARTHEST_ZONE_H + 1)
+    return shown is not None and abs(shown - utc(at)) <= _MOST_APART
 
 
 @lru_cache(maxsize=256)

@@ -54,9 +54,7 @@ class PartReader:
         report = Report(entries=entries_before)
         verifier = Verifier(report)
         verifier.own, verifier.heads.fold = self._own, HeadRun()
-        for entry in entries:
-            verifier.add(entry)
-        verifier.end_chains()
+        verifier.read(entries)
         report.entries -= entries_before
         run = verifier.heads.fold
         return Part(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from remit.core.canonical import canonical, canonical_again
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.verification.entry_data import Data, names_bounds
+from remit.core.ledger.verification.lines import SoundEntry
 from remit.core.opened_intent import may_have_private, open_intent, private_paths
 from remit.core.private_values import PrivateValues
 
@@ -29,7 +31,8 @@ class ProposedIntent:
     @property
     def has_its_digest(self) -> bool:
         intent = self._entry["data"]
-        return bool(digest_of_wire(dict(intent)) == intent["digest"])
+        form = canonical_again if type(self._entry) is SoundEntry else canonical
+        return bool(digest_of_wire(intent, form) == intent["digest"])
 
     @property
     def stored(self) -> ActionIntentV1:

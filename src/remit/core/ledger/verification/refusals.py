@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from remit.core.gate.budget import AMOUNT_UNKNOWN, BUDGET_EXCEEDED, PRINCIPAL_MISSING
 from remit.core.gate.decision import (
@@ -51,13 +52,12 @@ _REASONS: Mapping[str, Sequence[str]] = {
 def contradictions(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: timedelta) -> Iterator[str]:
     """Contradictions in a `GATE_DECIDED` entry's data."""
     yield from _of_expiry(intent, data, entry, clocks_agree)
-    yield from _of_order(data["checks"])
+    course = _course_of(data["checks"])
+    yield from course.disorder
     yield from _of_policy(data)
-    checks = data["checks"]
-    refused = [check["check"] for check in checks if check["passed"] is not True]
+    refused = course.refused
     if data["result"] == "AUTO_EXECUTED":
-        made = {check["check"] for check in checks}
-        for name in (*refused, *(name for name in MUST_PASS if name not in made)):
+        for name in (*refused, *course.missing):
             yield f"it was decided AUTO_EXECUTED and its check {name!r} did not pass"
         if data["reason"] != WITHIN_BOUNDS:
             yield f"it was decided AUTO_EXECUTED for the reason {data['reason']}"
@@ -80,18 +80,33 @@ def _of_expiry(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: ti
             yield f"its check 'expiry' saw {check['saw']}, and it expires at {instant(intent.expires_at)}"
 
 
-def _of_order(checks: Sequence[Data]) -> Iterable[str]:
+class _Course(NamedTuple):
+    """The checks that were made and what each said, without what they saw."""
+
+    disorder: Sequence[str]
+    """Why they are not those of the gate in their order."""
+    refused: Sequence[Any]
+    missing: Sequence[str]
+    """Those that must pass and were not made."""
+
+
+def _course_of(checks: Sequence[Data]) -> _Course:
     """Each check stands in its place, and none is left out before the one that decided."""
     said = tuple([(check["check"], check["passed"]) for check in checks])
     # As most decisions passed most have; what equals a yes or no, and is none, is not taken for one.
-    if all(type(name) is str and type(passed) is bool for name, passed in said):
-        return _known_order(said)
-    return _in_disorder(said)
+    return _known_course(said) if _TOLD.issuperset(map(type, chain(*said))) else _course(said)
 
 
-@lru_cache(maxsize=256)
-def _known_order(said: tuple[tuple[str, bool], ...]) -> Sequence[str]:
-    return tuple(_in_disorder(said))
+_TOLD = frozenset({str, bool})
+
+
+def _course(said: Sequence[tuple[Any, Any]]) -> _Course:
+    refused = tuple(name for name, passed in said if passed is not True)
+    made = [name for name, _ in said]
+    return _Course(tuple(_in_disorder(said)), refused, tuple(name for name in MUST_PASS if name not in made))
+
+
+_known_course = lru_cache(maxsize=256)(_course)
 
 
 def _in_disorder(said: Sequence[tuple[Any, Any]]) -> Iterator[str]:

@@ -17,8 +17,8 @@ from remit.core.execution.sample import CountedAnswer, LimitAnswer, SampleAnswer
 from remit.core.gate.autonomy import StopScope
 from remit.core.gate.sampling import StopAfter
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.verification.report import Broken
+from remit.core.values import SYSTEM
 
 Data = Mapping[str, Any]
 PulledBy = tuple[str, str, int, StopScope]

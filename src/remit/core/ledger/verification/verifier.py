@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from remit.core.gate.budget import Counter
@@ -20,6 +22,7 @@ from remit.core.ledger.verification.windows import Windows
 
 LedgerLine = Mapping[str, Any]
 Counters = Mapping[str, Counter]
+_NAME = itemgetter("action_intent_id")
 
 
 def verify(
@@ -48,8 +51,7 @@ def verify(
     """
     verifier = Verifier(report or Report(), counters, kept, private)
     verifier.foresee(own_chain)
-    for entry in entries:
-        verifier.add(entry)
+    verifier.read(entries)
     found = verifier.finish(must_be_sealed=sealed)
     if counters is not None:
         verifier.windows.compare_live(counters_after() if counters_after else counters, counters_from)
@@ -57,7 +59,7 @@ def verify(
 
 
 class Verifier:
-    """Takes entries one by one; what spans chains is checked when it is told to finish."""
+    """Reads entries chain by chain; what spans chains is checked when it is told to finish."""
 
     def __init__(
         self,
@@ -78,7 +80,6 @@ class Verifier:
         """How many entries of the tenant's own chain were read ahead, and how many in their place."""
         self.strays = 0
         """How many were no entries."""
-        self._chain: list[LedgerLine] = []
 
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
         """Read the tenant's own chain ahead of the intents'."""
@@ -98,23 +99,27 @@ class Verifier:
             self.own = TenantChain(self.report, entry["tenant_id"])
         return self.own
 
-    def add(self, entry: LedgerLine) -> None:
-        self.report.entries += 1
-        if type(entry) is not SoundEntry:
-            problem = _malformed(entry)
-            if problem:
-                self.strays += 1
-                self.report.broken(6, f"entry {self.report.entries}", problem)
-                return
-            if newer := _newer(entry):
-                self.report.newer.add(newer)
-        if self._chain and entry["action_intent_id"] != self._chain[0]["action_intent_id"]:
-            self._close_chain()
-        self._chain.append(entry)
+    def read(self, entries: Iterable[LedgerLine]) -> None:
+        """Entries that begin with the first of a chain and end with the last of one."""
+        for name, chain in groupby(self._known(entries), _NAME):
+            self._read_chain(name, list(chain))
 
-    def _close_chain(self) -> None:
-        chain, self._chain = self._chain, []
-        name = chain[0]["action_intent_id"]
+    def _known(self, entries: Iterable[LedgerLine]) -> Iterator[LedgerLine]:
+        for entry in entries:
+            self.report.entries += 1
+            if type(entry) is SoundEntry or self._is_entry(entry):
+                yield entry
+
+    def _is_entry(self, entry: LedgerLine) -> bool:
+        problem = _malformed(entry)
+        if problem:
+            self.strays += 1
+            self.report.broken(6, f"entry {self.report.entries}", problem)
+        elif newer := _newer(entry):
+            self.report.newer.add(newer)
+        return not problem
+
+    def _read_chain(self, name: str | None, chain: list[LedgerLine]) -> None:
         where = WHERE if name is None else f"intent {name}"
         self._note_head(name, Head(sequence=chain[-1]["sequence"], hash=chain[-1]["hash"]), where)
         self._check_links(chain, where)
@@ -149,19 +154,19 @@ class Verifier:
         previous: str | None = None
         format_before = 1
         for number, entry in enumerate(chain, start=1):
-            problems = []
+            hash, version = entry["hash"], entry.get("v", 1)
             if entry["sequence"] != number:
-                problems.append(f"its sequence is {entry['sequence']}")
+                self._break_link(where, number, f"its sequence is {entry['sequence']}")
             if entry["previous_hash"] != previous:
-                problems.append("it does not follow the entry before it")
-            if type(entry) is not SoundEntry and entry["hash"] != _right_hash(entry):
-                problems.append("its hash is not the hash of its content")
-            version = entry.get("v", 1)
+                self._break_link(where, number, "it does not follow the entry before it")
+            if type(entry) is not SoundEntry and hash != _right_hash(entry):
+                self._break_link(where, number, "its hash is not the hash of its content")
             if version < format_before:
-                problems.append("it is of an older format than the entry before it")
-            for problem in problems:
-                self.report.broken(6, f"{where}, entry {number}", problem)
-            previous, format_before = entry["hash"], version
+                self._break_link(where, number, "it is of an older format than the entry before it")
+            previous, format_before = hash, version
+
+    def _break_link(self, where: str, number: int, problem: str) -> None:
+        self.report.broken(6, f"{where}, entry {number}", problem)
 
     def _check_owners(self, chain: list[LedgerLine], where: str) -> None:
         if self.report.tenant_id is None:
@@ -172,17 +177,10 @@ class Verifier:
         for number, entry in enumerate(chain, start=1):
             if entry["tenant_id"] != self.report.tenant_id:
                 self.report.broken(7, f"{where}, entry {number}", f"it belongs to tenant {entry['tenant_id']!r}")
-            for name, value in _names_in(entry["data"]):
-                if value is not None and value != entry[name] and (name != "account_id" or entry[name] is not None):
-                    self.report.broken(7, f"{where}, entry {number}", f"its data speaks of {name} {value!r}")
-
-    def end_chains(self) -> None:
-        """Nothing more is to be added."""
-        if self._chain:
-            self._close_chain()
+            for name, value in _others_named(entry):
+                self.report.broken(7, f"{where}, entry {number}", f"its data speaks of {name} {value!r}")
 
     def finish(self, *, must_be_sealed: bool) -> Report:
-        self.end_chains()
         self.kept.check_rest()
         self.windows.check()
         self._check_samples()
@@ -258,19 +256,34 @@ def _right_hash(entry: LedgerLine) -> str | None:
 _CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
 _NAMING = frozenset({*_CARRIED, "bounds"})
 _OWNERS = ("tenant_id", "account_id", "action_intent_id")
-_SPEAKING = frozenset({*_OWNERS, *_NAMING})
 
 
-def _names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
-    if _SPEAKING.isdisjoint(data):
-        return []
+def _others_named(entry: LedgerLine) -> list[tuple[str, Any]]:
+    """The owners that an entry's data names, itself or in what it carries, and that are not its own."""
+    data = entry["data"]
     if _NAMING.isdisjoint(data):
-        return [(name, data[name]) for name in _OWNERS if name in data]
-    parts = [data, *[data[name] for name in _CARRIED if name in data]]
-    objects = [part for part in parts if type(part) is dict or isinstance(part, Mapping)]
-    found = [(name, part[name]) for part in objects for name in _OWNERS if name in part]
-    bounds = data.get("bounds")
-    if isinstance(bounds, Mapping):
-        found.append(("tenant_id", bounds.get("tenant")))
-    return found
+        return [] if _names_no_other(data, entry) else _others_in([data], entry)
+    carried = [data[name] for name in _CARRIED if name in data]
+    parts = [data, *(part for part in carried if type(part) is dict or isinstance(part, Mapping))]
+    if isinstance(bounds := data.get("bounds"), Mapping):
+        parts.append({"tenant_id": bounds.get("tenant")})
+    return _others_in([part for part in parts if not _names_no_other(part, entry)], entry)
+
+
+def _names_no_other(part: Mapping[str, Any], entry: LedgerLine) -> bool:
+    """True of nearly all."""
+    tenant_id, account_id, name = entry["tenant_id"], entry["account_id"], entry["action_intent_id"]
+    return bool(
+        part.get("tenant_id", tenant_id) == tenant_id
+        and part.get("account_id", account_id) == account_id
+        and part.get("action_intent_id", name) == name
+    )
+
+
+def _others_in(parts: Iterable[Mapping[str, Any]], entry: LedgerLine) -> list[tuple[str, Any]]:
+    named = [(name, part[name], entry[name]) for part in parts for name in _OWNERS if name in part]
+    return [
+        (name, value)
+        for name, value, own in named
+        if value is not None and value != own and (name != "account_id" or own is not None)
+    ]

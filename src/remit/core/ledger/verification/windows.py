@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import UNSET
 
@@ -33,20 +33,6 @@ MOST_AGREED = 4096
 """How many claims are remembered, each of an account, a type and a day."""
 WindowBounds = tuple[datetime, datetime]
 """From when, and until before when, a window is."""
-
-
-class Movement(NamedTuple):
-    """One charge, which adds `by`, or release, which takes it away again, in one window."""
-
-    position: int
-    by: int
-    used_after: int
-    span: WindowBounds | None = None
-
-    @classmethod
-    def of(cls, charge: Charge, sign: int) -> Movement:
-        """Raises `ValueError` for what are no numbers."""
-        return cls(charge.position, sign * charge.units_taken, in_units(charge.used_after), _span(charge))
 
 
 def _span(charge: Charge) -> WindowBounds | None:
@@ -76,15 +62,16 @@ class Window:
     _left: int = 0
     _reached: int = 0
 
-    def add(self, movement: Movement) -> None:
-        self.differs |= self.movements > 0 and self.span != movement.span
-        self.span = movement.span
+    def add(self, position: int, by: int, used_after: int, span: WindowBounds | None) -> None:
+        """One charge, which adds `by`, or release, which takes it away again."""
+        self.differs |= self.movements > 0 and self.span != span
+        self.span = span
         self.movements += 1
-        self.used += movement.by
-        self._left += _state(movement.position - 1, movement.used_after - movement.by)
-        self._reached += _state(movement.position, movement.used_after)
-        if movement.position == self.watched:
-            self.used_at_watched = movement.used_after
+        self.used += by
+        self._left += _state(position - 1, used_after - by)
+        self._reached += _state(position, used_after)
+        if position == self.watched:
+            self.used_at_watched = used_after
 
     def add_all(self, more: Window) -> None:
         """The movements of a window of the same id in the part that follows."""
@@ -121,11 +108,18 @@ class Charged:
     ends: Mapping[str, datetime]
     intent: Callable[[], ActionIntentV1]
     # The limits that only watch and could not count it, as the decision says.
-    uncounted: frozenset[str] = frozenset()
+    uncounted: frozenset[str]
+    of_budget: list[Charge] = field(init=False)
+    of_limits: list[Charge] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.of_budget, self.of_limits = [], []
+        for charge in self.charges:
+            (self.of_limits if is_of_named_limit(charge.window_id) else self.of_budget).append(charge)
 
     def day_of(self, owner: str, zone: str) -> Day:
         """The day that the charged window of this owner names; without one, UTC's."""
-        ids = [charge.window_id for charge in self.of_budget()]
+        ids = [charge.window_id for charge in self.of_budget]
         dates = (name.partition("@")[0] for name in ids if name.rpartition("|")[0].partition("|")[2] == owner)
         date = next(dates, self.at.date().isoformat())
         return Day(date=date, timezone=zone, starts_at=self.at, ends_at=self.at)
@@ -134,19 +128,14 @@ class Charged:
         """All by which its charges to budgets are held against these bounds."""
         claims = [
             (each.window_id, each.limit, type(each.limit), each.taken, type(each.taken), each.unit)
-            for each in self.charges
-            if not is_of_named_limit(each.window_id)
+            for each in self.of_budget
         ]
         zones = config.budget_zones(self.account_id, self.at)
         return config.config_sequence, self.account_id, self.action_type, zones, self.at.date(), *claims
 
-    def of_budget(self) -> list[Charge]:
-        return [charge for charge in self.charges if not is_of_named_limit(charge.window_id)]
-
-    def of_limits(self) -> dict[str, Charge]:
+    def by_limit(self) -> dict[str, Charge]:
         """By what of a window's id does not depend on the time: `period|zone|scope|limit name`."""
-        named = (charge for charge in self.charges if is_of_named_limit(charge.window_id))
-        return {charge.window_id.partition("|")[2]: charge for charge in named}
+        return {charge.window_id.partition("|")[2]: charge for charge in self.of_limits}
 
 
 class Windows:
@@ -161,12 +150,14 @@ class Windows:
     def __len__(self) -> int:
         return len(self._windows)
 
-    def move(self, window_id: str, movement: Movement) -> None:
+    def move(self, charge: Charge, sign: int) -> None:
+        """A charge, or, with the sign of -1, its release. Raises `ValueError` for what are no numbers."""
+        window_id, by, used_after = charge.window_id, sign * charge.units_taken, in_units(charge.used_after)
         window = self._windows.get(window_id)
         if window is None:
             live = self._watch.get(window_id, _UNUSED) if self._watch else _UNUSED
             window = self._windows[window_id] = Window(watched=live.position)
-        window.add(movement)
+        window.add(charge.position, by, used_after, _span(charge))
 
     def by_id(self) -> dict[str, Window]:
         return self._windows
@@ -223,9 +214,9 @@ class Windows:
             self._agreed.add(claims)
 
     def _compare_named(self, charged: Charged, config: BoundsInForce) -> None:
-        found = charged.of_limits()
-        if not found and not config.bounds.limits:
+        if not charged.of_limits and not config.bounds.limits:
             return
+        found = charged.by_limit()
         concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
         for spec in concerned:
             taken = spec.measure(charged.intent(), config.action_type(charged.action_type))
@@ -299,7 +290,7 @@ def _limits_in_force(charged: Charged, config: BoundsInForce) -> dict[str, int |
 
 
 def _budget_problems(charged: Charged, limits: dict[str, int | None]) -> Iterator[tuple[int, str, str]]:
-    found = {charge.window_id: charge for charge in charged.of_budget()}
+    found = {charge.window_id: charge for charge in charged.of_budget}
     for window_id in sorted(set(limits) - set(found)):
         yield 1, charged.where, f"it was not charged to window {window_id}"
     for window_id, charge in found.items():
