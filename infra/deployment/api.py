@@ -15,7 +15,7 @@ from constructs import Construct
 from infra.functions import STOP_ROUTES
 from infra.settings import Settings
 
-STATUS_ROUTES = tuple(f"/v1/intents/{{action_intent_id}}{of}" for of in ("", "/why", "/result"))
+STATUS_ROUTES = tuple(f"/v1/intents/{{action_intent_id}}{of}" for of in ("", "/why", "/auto-exec-state", "/result"))
 REQUESTS_A_SECOND, BURST = 100, 200
 LOGGED = {
     name: f"$context.{name}"

@@ -205,7 +205,19 @@ def test_why_shows_the_checks(deployment):
     assert body["decision"]["reason"] == "CONFIDENCE_BELOW_THRESHOLD"
 
 
-@pytest.mark.parametrize("route", [ROUTE, f"{ROUTE}/why"])
+def test_the_publication_state_of_an_approval_is_read_once_there_is_one(deployment):
+    deployment.propose()
+    state = request(route=f"{ROUTE}/auto-exec-state")
+
+    before = read(deployment, state)
+    deployment.gate()
+    after = read(deployment, state)
+
+    assert before[0] == 404
+    assert (after[0], after[1]["state_key"]) == (200, "AUTO_EXEC_STATE#i-1")
+
+
+@pytest.mark.parametrize("route", [ROUTE, f"{ROUTE}/why", f"{ROUTE}/auto-exec-state"])
 def test_another_tenant_s_intent_is_not_there_whatever_the_request_says(deployment, route):
     deployment.remit.apply(bounds("globex"), by="ann")
     deployment.propose(tenant="globex")

@@ -31,6 +31,7 @@ def test_a_paused_tool_is_shown_on_the_first_page_and_beside_what_waits(paused, 
     for page in ("/console/", "/console/intents/behind"):
         text = text_of(ann.get(page))
         assert "its tool is paused" in text and "10 calls failed in a row (DOWNSTREAM HTTP_503)" in text, page
+    assert text_of(ann.get("/console/intents")).count("Its tool is paused") == 2
     assert "Its tool keeps failing and is paused" in text_of(ann.get("/console/queue"))
     assert "tool is paused" not in text_of(ann.get("/console/intents/failed-0"))
 

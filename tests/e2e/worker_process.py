@@ -40,11 +40,11 @@ class TellingRemit(Remit):
 
     working = False
 
-    def reconcile(self, limit: int = 200) -> Reconciled:
+    def reconcile(self, limit: int = 200, *, erasing: bool = True) -> Reconciled:
         if not self.working:
             self.working = True
             tell(event="working", worker_id=WORKER_ID)
-        return super().reconcile(limit)
+        return super().reconcile(limit, erasing=erasing)
 
 
 class NeverCalls(HttpConnector):

@@ -124,6 +124,7 @@ def test_a_readers_verbs(ann):
     assert ann.status("i-1")["status"] == "APPROVED"
     assert ann.why("i-1")["decision"]
     assert ann.ledger("i-1")[0]["event_type"] == "INTENT_PROPOSED"
+    assert ann.auto_exec_state("i-1")["status"] == "PUBLISHED"
     assert [line["action_intent_id"] for line in ann.intents(status=["APPROVED", "RUNNING"])["items"]] == ["i-1"]
     assert ann.intents(created_before="2020-01-01T00:00:00Z")["items"] == []
     assert ann.timeline(limit=1)["items"][0]["text"]

@@ -39,6 +39,13 @@ def test_an_agents_day_and_a_persons(world):
     why = agent.get("/v1/intents/i-1/why").json()
     assert why["decision"]["result"] == "AUTO_EXECUTED"
     assert [entry["sequence"] for entry in agent.get("/v1/intents/i-1/ledger").json()["items"]] == [1, 2, 3, 4, 5, 6]
+    state = agent.get("/v1/intents/i-2/auto-exec-state").json()
+    assert (state["state_key"], state["status"], state["approval_source"]) == (
+        "AUTO_EXEC_STATE#i-2",
+        "PUBLISHED",
+        "HUMAN",
+    )
+    assert state["approval_id"] == approved["approval"]["approval_id"]
     assert "Autopilot did" in json.dumps(approver.get("/v1/timeline").json())
     assert [line["action_intent_id"] for line in approver.get("/v1/intents").json()["items"]] == ["i-3", "i-2", "i-1"]
     assert approver.get("/v1/usage").json()["accounts"][0]["used"] == 2

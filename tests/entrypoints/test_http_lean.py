@@ -161,6 +161,28 @@ def test_what_an_agent_asks_of_its_own_intent_is_answered_as_declared(shared, ve
     assert lean == usual
 
 
+@pytest.mark.parametrize(
+    "query", ["", "wait_s=0", "wait_s=0.05", "wait_s=61", "wait_s=-1", "wait_s=x", "wait_s=nan", "wait_s=", "more=1"]
+)
+@pytest.mark.parametrize("name", ["answered", "nobody", "not%20an%20id", "x" * 129])
+@pytest.mark.parametrize("role", ["agent", "auditor", "approver", "platform", None])
+def test_the_answer_is_answered_as_declared(shared, query, name, role):
+    asked(shared.client("agent"), PROPOSE, proposal("answered"))
+    caller, path = shared.client(role), f"{PROPOSE}/{name}/answer?{query}"
+
+    lean, usual = (told(caller.get(each)) for each in (path, f"{path}{DECLARED}"))
+
+    assert lean == usual
+
+
+def test_what_a_question_for_an_answer_carries_is_left_alone(shared):
+    asked(shared.client("agent"), PROPOSE, proposal("answered"))
+
+    answer = shared.client("agent").request("GET", f"{PROPOSE}/answered/answer", content=b"{")
+
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("path", [PROPOSE, GATE])
 @pytest.mark.parametrize(
     ("role", "tenant"), [(None, ACME), ("approver", ACME), ("auditor", GLOBEX), ("platform", ACME)]
@@ -209,9 +231,11 @@ def test_usual_requests_are_not_asked_the_declared_way(shared, monkeypatch):
         asked(agent, f"{PROPOSE}/{permit['action_intent_id']}/finish", finish),
         asked(agent, PROPOSE, WITHOUT_ID),
         asked(agent, GATE, {"action_intent_id": "nobody", "account_id": "acct-1"}),
+        agent.get(f"{PROPOSE}/{permit['action_intent_id']}/answer"),
+        agent.get(f"{PROPOSE}/{permit['action_intent_id']}/answer?wait_s=5"),
     ]
 
-    assert [answer.status_code for answer in answers] == [200] * 4
+    assert [answer.status_code for answer in answers] == [200] * 6
     assert answers[1].json()["status"] == "SUCCEEDED"
     assert asked(agent, declared(PROPOSE), WITHOUT_ID).status_code == 500
 
@@ -229,8 +253,10 @@ def test_a_key_that_let_somebody_in_a_moment_ago_and_is_revoked_lets_nobody_in(w
         asked(agent, BEGIN, OWN_WITHOUT_ID),
         asked(agent, GATE, {"action_intent_id": begun["action_intent_id"], "account_id": "acct-1"}),
         asked(agent, PROPOSE, WITHOUT_ID),
+        agent.get(f"{PROPOSE}/{begun['action_intent_id']}/answer"),
+        agent.get(f"{PROPOSE}/{begun['action_intent_id']}/answer?wait_s=5"),
     ]
-    assert [answer.status_code for answer in refused] == [401] * 4
+    assert [answer.status_code for answer in refused] == [401] * 6
     assert world.remit.status(ACME, begun["action_intent_id"])["status"] == "RUNNING"
 
 

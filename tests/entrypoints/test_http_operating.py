@@ -65,12 +65,14 @@ def test_a_paused_tool_is_shown_and_resumed(tmp_path):
 
         (tool,) = admin.get("/v1/tools").json()["items"]
         waits = admin.get("/v1/intents/behind").json()
+        lines = admin.get("/v1/intents").json()["items"]
         elsewhere = world.client("operator", GLOBEX).post(f"/v1/tools/{SILENT}/resume").json()
         resumed = operator.post(f"/v1/tools/{SILENT}/resume").json()
         again = operator.post(f"/v1/tools/{SILENT}/resume").json()
 
         assert (tool["action_type"], tool["failures"], tool["last_error"]) == (SILENT, 10, "DOWNSTREAM HTTP_503")
         assert (waits["status"], waits["paused_tool"]) == ("APPROVED", tool)
+        assert [line["action_intent_id"] for line in lines if line["paused_tool"] == tool] == ["behind"]
         assert (elsewhere["resumed"], resumed["resumed"], again["resumed"]) == (False, True, False)
         down.up = True
         world.work()

@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/intents/{action_intent_id}": {"agent", *READERS},
     "GET /v1/intents/{action_intent_id}/why": {"agent", *READERS},
     "GET /v1/intents/{action_intent_id}/ledger": {"agent", *READERS},
+    "GET /v1/intents/{action_intent_id}/auto-exec-state": {"agent", *READERS},
     "GET /v1/intents/{action_intent_id}/answer": {"agent", *READERS},
     "GET /v1/intents/{action_intent_id}/result": {"agent", *READERS},
     "DELETE /v1/intents/{action_intent_id}/result": {"admin"},
@@ -208,8 +209,8 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
         assert answer.json()["field"] == "roles"
     elif route.endswith(("/resolve", "/finish", "/renew", "/supplement", "/undo", "/judge")):
         assert answer.status_code == 409
-    elif route.endswith("/result"):
-        # Nothing has answered yet.
+    elif route.endswith(("/result", "/auto-exec-state")):
+        # Nothing has answered yet, and nobody has approved.
         assert answer.status_code == 404
     else:
         assert answer.is_success
@@ -428,7 +429,7 @@ def test_no_route_takes_a_tenant_from_elsewhere(shared, route):
 # --- agents see their own ---
 
 
-@pytest.mark.parametrize("part", ["", "/why", "/ledger"])
+@pytest.mark.parametrize("part", ["", "/why", "/ledger", "/auto-exec-state"])
 def test_an_agent_reads_what_it_proposed_itself_and_no_other_intent(shared, part):
     own, other = next(_names), next(_names)
     shared.client("agent").post("/v1/intents", json=proposal(own))

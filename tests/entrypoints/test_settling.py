@@ -148,11 +148,11 @@ def test_calls_that_end_after_their_worker_are_settled(remit, far, monkeypatch):
         happened(go_on, what="the end of the call")
         return invoke(call)
 
-    def interrupted():
+    def interrupted(**asked):
         if calling.is_set():
             go_on.set()
             raise KeyboardInterrupt
-        return reconcile()
+        return reconcile(**asked)
 
     reconcile = remit.reconcile
     monkeypatch.setattr(far, "invoke", slow)
@@ -167,10 +167,10 @@ def test_a_worker_that_ends_says_what_the_store_never_took(remit, monkeypatch, c
     def refused(results):
         raise TryLater("the store is held by another writer")
 
-    def interrupted():
+    def interrupted(**asked):
         if "settling again in a moment" in caplog.text:
             raise KeyboardInterrupt
-        return reconcile()
+        return reconcile(**asked)
 
     reconcile = remit.reconcile
     monkeypatch.setattr(remit, "settle", refused)

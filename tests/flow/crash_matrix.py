@@ -4,44 +4,48 @@ The crash matrix: every write of every step, and a failure placed before it, aft
 A step's writes are counted in a clean run. Then, for each of them and each fault, the step is run in a
 fresh tenant until the fault; a new process over the same store, which has nothing that the old one held in
 memory, reconciles and works until nothing is left to do, with and without the caller sending again.
-
-`python -m tests.flow.crash_matrix` writes the table as Markdown.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any, get_args
 
-from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
-from remit.core.errors import Conflict, OutcomeUnknown, TryLater
-from remit.core.records import CASE, INTERNAL_OBJECT, PRIVATE_VALUES
+from remit.core.errors import Conflict, NotFound, NotInThatState, OutcomeUnknown, TryLater
+from remit.core.records import (
+    CASE,
+    DELIVERY,
+    INTERNAL_OBJECT,
+    OUTBOX,
+    PRIVATE_VALUES,
+    SUBSCRIPTION,
+    delivery_key,
+    result_key,
+)
 from remit.flow.execute import Held
 from remit.flow.execute.common import Ref
 from remit.flow.execute.preflight import before_call
 from remit.ports import REFUSED, UNCONFIRMED, Store
-from remit.stores.memory import MemoryStore
-from remit.stores.sql import SqlStore
 from remit.testing.faults import Crash, Fault, FaultyStore
+from remit.testing.samples import putting
 
+from .notified import Receiver
 from .world import NOON, OTHER, OWN, TYPE, OneTenant, World, bounds, own_type, proposal, type_of
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 INTERNAL = "ADD_NOTE"
 PRIVATE = "WRITE_TO_CUSTOMER"
 PAY = "PAY"
+BY_TWO = "CLOSE_ACCOUNT"
+"""What takes two people."""
 CHECKED, OWN_CHECKED = "REFUND_ORDER", "REFUND_ORDER_ITSELF"
 """Looked up again before the call."""
 SOON = NOON.replace(hour=13).isoformat()
-NODE_MODULES = Path(__file__).parents[2] / "requirements" / "npm" / "node_modules"
 _tenants = count(1)
 
 
@@ -76,8 +80,8 @@ class Step:
     """
     `prepare` brings an intent to the step, `act` is the step, `again` is its caller sending once more.
 
-    `ends` are the statuses that `i-1` may have in the end; `charged` is what today's budget may then hold. `takes` from
-    the store's own queue, where it has one.
+    `ends` are the statuses that `i-1` may have in the end; `charged` is what today's budget may then hold, and `holds`
+    asserts whatever else must be so. `takes` from the store's own queue, where it has one.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Step:
     takes: bool = False
     action_type: str = TYPE
     again: Callable[[Run], Any] | None = None
+    holds: Callable[[Run], Any] = lambda _: None
 
 
 # --- the ways to a step ---
@@ -247,6 +252,46 @@ def shown_to_people(run: Run) -> None:
     run.world.settle()
 
 
+def answered_by_its_tool(run: Run) -> None:
+    """It ran, and what its tool answered is kept."""
+    run.world.far.says = ("text/plain", b"hello")
+    shown_to_people(run)
+
+
+def kept_long_enough(run: Run) -> None:
+    answered_by_its_tool(run)
+    run.world.clock.pass_(days=8)
+
+
+def approved_for_now(run: Run) -> None:
+    """Approved by somebody who may take it back."""
+    queued(run)
+    approve_for_now(run)
+
+
+def approved_by_one_of_two(run: Run) -> None:
+    queued(run)
+    run.world.approve()
+
+
+def questioned(run: Run) -> None:
+    queued(run)
+    ask(run)
+
+
+def subscribed(run: Run) -> None:
+    """Somebody is told, a message is on its way, and one was delivered."""
+    subscribe(run)
+    on_its_way = run.world.app.test_subscription(run.tenant, "ops", by="ann")
+    delivered_before = on_its_way.changed(delivery_id="d-1", status="DELIVERED")
+    at = delivery_key(run.tenant, delivered_before)
+    run.world.inner.transact([putting((at, delivered_before))])
+
+
+def given_a_key(run: Run) -> None:
+    run.notes["key"] = run.world.app.create_key(run.tenant, NEW_KEY, by="ann")
+
+
 # --- the steps ---
 
 
@@ -376,6 +421,122 @@ def erase(run: Run) -> None:
     assert not list(run.world.inner.records(PRIVATE_VALUES, run.tenant))
 
 
+def told_if_done(act: Callable[[Run], Any]) -> Callable[[Run], None]:
+    """Who gets no answer tries again, and is told if it is done already."""
+
+    def again(run: Run) -> None:
+        with suppress(Conflict, NotInThatState, NotFound):
+            act(run)
+
+    return again
+
+
+def approve_for_now(run: Run) -> None:
+    digest = run.world.app.intent(run.tenant, "i-1").digest
+    run.world.app.approve(run.tenant, "i-1", by="bob", digest=digest, undo_for_s=5)
+
+
+def undo(run: Run) -> None:
+    run.world.app.undo(run.tenant, "i-1", by="bob")
+
+
+def approve_as_another(run: Run) -> None:
+    run.world.approve(by="carol")
+
+
+def ask(run: Run) -> None:
+    run.world.app.ask(run.tenant, "i-1", by="bob", text="Which order?")
+
+
+def supplement(run: Run) -> None:
+    run.world.app.supplement(run.tenant, "i-1", by="agent", text="Order 17.")
+
+
+def assign(run: Run) -> None:
+    run.world.app.assign(run.tenant, "i-1", by="bob", to="zoe")
+
+
+def hand_over(run: Run) -> None:
+    run.world.app.hand_over(run.tenant, by="zoe", to="bob", until=run.world.clock.at + timedelta(days=1))
+
+
+def erase_result(run: Run) -> None:
+    run.world.app.erase_result(run.tenant, "i-1", by="ann", reason="asked for")
+
+
+def create_key(run: Run) -> None:
+    run.world.app.create_key(run.tenant, NEW_KEY, by="ann")
+
+
+def revoke_key(run: Run) -> None:
+    key, _ = run.notes["key"]
+    run.world.app.revoke_key(run.tenant, key.key_id, by="ann")
+
+
+def subscribe(run: Run) -> None:
+    asked = {"channel": "webhook", "url": "https://hooks.example.com/in", "signing_secret": "${HOOK_SECRET}"}
+    run.world.app.set_subscription(run.tenant, "ops", asked, by="ann")
+
+
+def unsubscribe(run: Run) -> None:
+    run.world.app.remove_subscription(run.tenant, "ops", by="ann")
+
+
+# --- what else must be so in the end ---
+
+
+def each_voted_once(run: Run) -> None:
+    votes = [
+        entry["actor"] for entry in run.world.app.ledger(run.tenant, "i-1") if entry["event_type"] == "APPROVAL_VOTED"
+    ]
+    assert len(votes) == len(set(votes)), votes
+
+
+def undone_or_approved(run: Run) -> None:
+    events = run.world.events()
+    undone = events.count("BUDGET_RELEASED")
+    assert undone <= 1 and (run.world.status() == "AWAITING_APPROVAL") == (undone == 1), events
+    assert run.world.called() == 1 - undone
+
+
+def answered_once(run: Run) -> None:
+    assert run.world.events().count("QUESTION_ANSWERED") <= 1
+
+
+def assigned_once(run: Run) -> None:
+    assert run.world.events().count("CARD_ASSIGNED") <= 1
+
+
+def erased_by_time(run: Run) -> None:
+    assert run.world.record(result_key(run.tenant, "i-1")) is None
+    assert "CONTENT_ERASED" not in run.world.events()
+
+
+def erased_as_told(run: Run) -> None:
+    told = run.world.events().count("CONTENT_ERASED")
+    assert told <= 1
+    assert (run.world.record(result_key(run.tenant, "i-1")) is None) == (told == 1)
+
+
+def keys_as_told(run: Run) -> None:
+    """Each key has its entry, and each entry its key: whoever lost the text of one finds it, and revokes it."""
+    told = [entry.data for entry in run.world.inner.chain(run.tenant, None) if entry.event_type == "KEY_CHANGED"]
+    keys = run.world.app.keys(run.tenant)
+    assert len(keys) == sum(data["change"] == "CREATED" for data in told)
+    assert sum(key.revoked_at is not None for key in keys) == sum(data["change"] == "REVOKED" for data in told)
+
+
+def subscribed_as_told(run: Run) -> None:
+    """What a process left behind goes with the next one of its name."""
+    told = [e.data["change"] for e in run.world.inner.chain(run.tenant, None) if e.event_type == "SUBSCRIPTION_CHANGED"]
+    there = [each.subscription_id for each in run.world.app.subscriptions(run.tenant)]
+    assert there == ([] if told[-1:] in ([], ["REMOVED"]) else ["ops"]), told
+    subscribe(run)
+    unsubscribe(run)
+    left = [kind.name for kind in (SUBSCRIPTION, OUTBOX, DELIVERY) if run.world.inner.scan(kind, run.tenant)]
+    assert not left, left
+
+
 def resolve(run: Run) -> None:
     run.world.app.resolve(run.tenant, "i-1", by="bob", status="SUCCEEDED")
 
@@ -444,6 +605,7 @@ def export(run: Run) -> None:
     list(run.world.app.export(run.tenant))
 
 
+NEW_KEY = {"name": "ann", "roles": ["operator"]}
 LIMITS = [
     {"name": "busy", "most": 50, "per": "minute", "of": "account"},
     {
@@ -487,6 +649,54 @@ STEPS = [
     Step("resolve", in_doubt, resolve, ends="SUCCEEDED UNKNOWN"),
     Step("record, sampled", called, record, action_type=PAY),
     Step("judge, and stop", shown_to_people, judge, action_type=PAY),
+    Step("approve, to be taken back", queued, approve_for_now, f"{ENDED} AWAITING_APPROVAL", (0,)),
+    Step(
+        "undo",
+        approved_for_now,
+        undo,
+        f"{ENDED} AWAITING_APPROVAL",
+        (0,),
+        again=told_if_done(undo),
+        holds=undone_or_approved,
+    ),
+    Step(
+        "approve, the first of two",
+        queued,
+        approve,
+        "AWAITING_APPROVAL",
+        (0,),
+        action_type=BY_TWO,
+        holds=each_voted_once,
+    ),
+    Step(
+        "approve, the last of two",
+        approved_by_one_of_two,
+        approve_as_another,
+        f"{ENDED} AWAITING_APPROVAL",
+        (0,),
+        action_type=BY_TWO,
+        holds=each_voted_once,
+    ),
+    Step("ask", queued, ask, "AWAITING_APPROVAL", (0,)),
+    Step(
+        "answer a question",
+        questioned,
+        supplement,
+        "AWAITING_APPROVAL",
+        (0,),
+        again=told_if_done(supplement),
+        holds=answered_once,
+    ),
+    Step("assign", queued, assign, "AWAITING_APPROVAL", (0,), holds=assigned_once),
+    Step("hand a queue over", queued, hand_over, "AWAITING_APPROVAL", (0,)),
+    Step("erase a result", answered_by_its_tool, erase_result, holds=erased_as_told),
+    Step("erase a result whose time is over", kept_long_enough, reconcile, charged=(0,), holds=erased_by_time),
+    Step("make a key", nothing, create_key, "none", (0,), holds=keys_as_told),
+    Step("revoke a key", given_a_key, revoke_key, "none", (0,), holds=keys_as_told),
+    Step("subscribe", nothing, subscribe, "none", (0,), holds=subscribed_as_told),
+    Step(
+        "unsubscribe", subscribed, unsubscribe, "none", (0,), again=told_if_done(unsubscribe), holds=subscribed_as_told
+    ),
     Step("erase", queued, erase, ends="AWAITING_APPROVAL", charged=(0,), action_type=PRIVATE),
     Step("start", delivered, start),
     Step("preflight", started, preflight),
@@ -564,6 +774,7 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
         INTERNAL: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
     }
     order = {"url": "https://shop.example.com/order", "keep": ["total"], "recheck": True}
+    types[BY_TWO] = {**type_of(), "approvals_required": 2}
     types |= {CHECKED: {**type_of(), "facts": {"order": order}}, OWN_CHECKED: own_type(facts={"order": order})}
     types[PAY] = {**type_of(), "amounts": {"amount": {"value": "parameters.amount", "unit": "EUR"}}}
     types[PAY] |= {"sample": 1, "stop_after": {"disagreements": 1, "of_sampled": 20}}
@@ -581,7 +792,8 @@ class Shared:
         tenant = f"t{next(_tenants)}"
         opened = partial(OneTenant, self.store, tenant)
         sends, source = sending or not self.queues, SystemOfRecord()
-        return World(opened, sending=sends, tenant=tenant, wrap=_Faulty, fact_source=source)
+        told = {"webhook": Receiver()}
+        return World(opened, sending=sends, tenant=tenant, wrap=_Faulty, fact_source=source, notifiers=told)
 
 
 class SystemOfRecord:
@@ -675,101 +887,4 @@ def _assert_nothing_lost_or_done_twice(step: Step, run: Run) -> None:
             assert world.called(name) <= 1, "a call to a far side that keeps no keys was repeated"
     if step.action_type == INTERNAL:
         assert len(world.inner.scan(INTERNAL_OBJECT, run.tenant)) == 1
-
-
-# --- the table ---
-
-
-@dataclass(frozen=True)
-class Row:
-    """One write of one step: what came of each fault there, `ok` or what went wrong."""
-
-    step: str
-    write: int
-    of: int
-    results: dict[str, str]
-
-
-def rows_of(step: Step, shared: Shared, *, both_ways: bool = True, faults: Sequence[Fault] = FAULTS) -> Iterator[Row]:
-    """
-    A row a write. With `both_ways` each fault is tried with and without the caller sending again; else
-    once: who crashed is gone, and who got an error sends again.
-    """
-    writes = writes_of(step, shared)
-    for at in range(1, writes + 1):
-        results: dict[str, str] = {}
-        for fault in faults:
-            ways = (False, True) if both_ways else (not fault.startswith("crash"),)
-            results[fault] = _tried(step, shared, at, fault, ways)
-        yield Row(step.name, at, writes, results)
-
-
-def _tried(step: Step, shared: Shared, at: int, fault: Fault, ways: Iterable[bool]) -> str:
-    for again in ways:
-        try:
-            cell(step, shared, at=at, fault=fault, again=again)
-        except Exception as error:
-            return f"{'sent again: ' if again else ''}{type(error).__name__}: {error}"
-    return "ok"
-
-
-@contextmanager
-def _opened(kind: str) -> Iterator[Shared]:
-    if kind == "memory":
-        yield Shared(MemoryStore)
-        return
-    if kind == "dynamodb":
-        with dynamodb_local(NODE_MODULES) as endpoint:
-            yield Shared(partial(_local_table, endpoint), queues=False)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/remit.db" if kind == "sqlite" else kind
-        shared = Shared(partial(SqlStore.open, url))
-        try:
-            yield shared
-        finally:
-            shared.store.close()
-
-
-def _local_table(endpoint: str) -> Store:
-    # Imported here: the other stores need no boto3.
-    from remit.stores.dynamodb import DynamoStore, create_table, open_client
-
-    os.environ.update(LOCAL_CREDENTIALS)
-    client = open_client(endpoint_url=endpoint, answer_within_s=30)
-    create_table(client, "crash-matrix")
-    return DynamoStore(client, "crash-matrix", settle_s=0)
-
-
-def matrix(kinds: Iterable[str] = ("memory", "sqlite", "dynamodb")) -> dict[str, list[Row]]:
-    """Every row by kind of store: `memory`, `sqlite`, `dynamodb`, or the URL of a PostgreSQL database."""
-    table: dict[str, list[Row]] = {}
-    for kind in kinds:
-        with _opened(kind) as shared:
-            steps = [step for step in STEPS if shared.queues or not step.takes]
-            table[kind] = [row for step in steps for row in rows_of(step, shared)]
-    return table
-
-
-def markdown(table: dict[str, list[Row]]) -> str:
-    """One line a write: each cell names what failed, and on which store, or says `ok` for all of them."""
-    names = [kind.partition(":")[0] for kind in table]
-    lines = [
-        f"Stores: {', '.join(names)}.",
-        "",
-        f"| step | write | {' | '.join(fault.replace('_', ' ') for fault in FAULTS)} |",
-        f"|---|---|{'---|' * len(FAULTS)}",
-    ]
-    for same in zip(*table.values(), strict=True):
-        cells = [_cell_text(names, [row.results[fault] for row in same]) for fault in FAULTS]
-        lines.append(f"| {same[0].step} | {same[0].write} of {same[0].of} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell_text(names: list[str], results: list[str]) -> str:
-    wrong = [f"{name}: {result}" for name, result in zip(names, results, strict=True) if result != "ok"]
-    return "; ".join(wrong).replace("|", "/").replace("\n", " ") or "ok"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown(matrix(sys.argv[1:] or ("memory", "sqlite"))))
+    step.holds(run)

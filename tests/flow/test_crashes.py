@@ -13,7 +13,8 @@ from remit.flow.execute.preflight import before_call
 from remit.stores.memory import MemoryStore
 
 from ..conftest import QUEUES_NOTHING
-from .crash_matrix import FAULTS, STEPS, Shared, markdown, rows_of
+from .crash_matrix import FAULTS, STEPS, Shared
+from .crash_page import expected, markdown, rows_of, shown
 
 # By name: the package's attribute of this name is the step itself.
 INVOKE = import_module("remit.flow.execute.invoke")
@@ -33,6 +34,13 @@ def test_wherever_a_step_fails_nothing_is_lost_and_nothing_is_done_twice(opened,
 
     wrong = {(row.write, fault): result for row in rows for fault, result in row.results.items() if result != "ok"}
     assert rows and not wrong
+    everywhere, there = (shown(where).get(step.name) for where in ("every store", "DynamoDB"))
+    assert expected(rows) == ((store_kind == "dynamodb" and there) or everywhere)
+
+
+def test_the_page_shows_the_steps_in_their_order_and_no_others():
+    assert [*shown("every store")] == [step.name for step in STEPS]
+    assert {*shown("DynamoDB")} < {step.name for step in STEPS}
 
 
 def test_the_matrix_can_be_read_as_a_table():

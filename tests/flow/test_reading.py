@@ -71,15 +71,33 @@ def test_every_status_is_one_of_the_table_s_and_says_what_belongs_to_it(world):
 
 
 def test_what_is_not_there_is_not_found(world):
-    for read in (world.app.status, world.app.why, world.app.ledger, world.app.intent):
+    reads = (world.app.status, world.app.why, world.app.ledger, world.app.intent, world.app.auto_exec_state)
+    for read in reads:
         with pytest.raises(NotFound):
             read(TENANT, "nobody")
+
+
+def test_the_publication_state_is_a_record_of_what_was_approved_and_charged(world):
+    world.submit()
+    world.queued("asked")
+
+    state, status, why = (
+        world.app.auto_exec_state(TENANT, "i-1"),
+        world.app.status(TENANT, "i-1"),
+        world.app.why(TENANT, "i-1"),
+    )
+
+    assert (state.state_key, state.tenant_id, state.status) == ("AUTO_EXEC_STATE#i-1", TENANT, "PUBLISHED")
+    assert (state.approval_id, state.approval_source) == (status["approval_id"], status["approval_source"])
+    assert state.wire()["charges"] == why["approval"]["charges"] != []
+    with pytest.raises(NotFound):
+        world.app.auto_exec_state(TENANT, "asked")
 
 
 def test_nothing_of_one_tenant_is_read_through_another(world):
     lived(world)
 
-    for read in (world.app.status, world.app.why, world.app.ledger, world.app.intent):
+    for read in (world.app.status, world.app.why, world.app.ledger, world.app.intent, world.app.auto_exec_state):
         with pytest.raises(NotFound):
             read(TENANT, "secret")
         with pytest.raises(NotFound):

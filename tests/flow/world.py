@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +21,8 @@ from remit.app import App
 from remit.app.offline import verify_export
 from remit.connectors.caller import CallerConnector
 from remit.connectors.internal import InternalConnector
-from remit.core.execution.approval import approved_event, auto_exec_state
+from remit.core.errors import NotFound
+from remit.core.execution.approval import approved_event
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
 from remit.core.execution.places import Places
 from remit.core.execution.result import answered
@@ -400,10 +402,9 @@ class World:
 
     def state(self, name: str = "i-1") -> Any:
         """The publication state as the record that the contract names."""
-        case, history = self.case(name), self.record(chain_key(self.tenant, name))
-        if case is None or case.publication is None:
-            return None
-        return auto_exec_state(history.approval(case.publication.approval_id), case.publication, self.clock.now())
+        with suppress(NotFound):
+            return self.app.auto_exec_state(self.tenant, name)
+        return None
 
     def case(self, name: str = "i-1") -> Any:
         return self.record(case_key(self.tenant, name))

@@ -315,6 +315,7 @@ def test_the_status_api_lets_in_nobody_without_a_token_of_the_issuer(template):
     assert {route["RouteKey"] for route in of_status} == {
         "GET /v1/intents/{action_intent_id}",
         "GET /v1/intents/{action_intent_id}/why",
+        "GET /v1/intents/{action_intent_id}/auto-exec-state",
         "GET /v1/intents/{action_intent_id}/result",
     }
     assert all(route["AuthorizerId"] == {"Ref": id_} and route["AuthorizationType"] == "JWT" for route in of_status)

@@ -94,6 +94,7 @@ class App(Part):
     names_in_use = _shown(lambda app: app.reading.names_in_use)
     status = _shown(lambda app: app.reading.status)
     why = _shown(lambda app: app.reading.why)
+    auto_exec_state = _shown(lambda app: app.reading.auto_exec_state)
     timeline = _shown(lambda app: app.reading.timeline)
     since = _shown(lambda app: app.reading.since)
     history = _shown(lambda app: app.reading.history)

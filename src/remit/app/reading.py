@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
+from remit.core.execution.approval import AutoExecStateV1
 from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.identity.person import check_person
@@ -21,6 +22,7 @@ from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import count
 from remit.flow.pages import PAGE
 from remit.flow.private_values import opened_now
+from remit.flow.reading import auto_exec_state as state_flow
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
@@ -46,6 +48,7 @@ from remit.ports import CaseFilter, Clock
 if TYPE_CHECKING:
     from remit.core.diagnosis import Diagnosis
     from remit.core.ledger.verification import KeptHead, Report
+    from remit.core.views import OverviewAnswer, UsageAnswer
 
 
 class Reading(Part):
@@ -80,6 +83,14 @@ class Reading(Part):
     def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
         """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
         return status_flow.why(self.context, tenant_id, action_intent_id, self.clock.now())
+
+    def auto_exec_state(self, tenant_id: str, action_intent_id: str) -> AutoExecStateV1:
+        """
+        The publication state of an intent's approval, with the windows that were charged.
+
+        Raises `NotFound` also where there is none: never approved, or over, which beside an approval means done.
+        """
+        return state_flow.auto_exec_state(self.context, tenant_id, action_intent_id, self.clock.now())
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent, with its private values as far as they are there. Raises `NotFound`."""
@@ -187,7 +198,7 @@ class Reading(Part):
         """The number of those, as far as `MOST_COUNTED`."""
         return sampled_flow.sampled_count(self.context, tenant_id, self.clock.now())
 
-    def overview(self, tenant_id: str, *, answerer: str | None = None) -> dict[str, Any]:
+    def overview(self, tenant_id: str, *, answerer: str | None = None) -> OverviewAnswer:
         """One look: what ran alone today, what waits (for `answerer`), what went wrong, and what is nearly used up."""
         return overview_flow.overview(self.context, tenant_id, self.clock.now(), answerer=answerer)
 
@@ -213,7 +224,7 @@ class Reading(Part):
         """
         return self.context.store.recount(tenant_id) + count.recount_statuses(self.context, tenant_id)
 
-    def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
+    def usage(self, tenant_id: str, *, account_id: str | None = None) -> UsageAnswer:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
         if account_id is not None:
             check_identifier("account_id", account_id)

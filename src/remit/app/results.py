@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,16 @@ from remit.core.values import check_text
 from remit.flow import erase_results
 from remit.flow.context import Context
 from remit.flow.reading import result as result_flow
+from remit.grouping import Pace
 from remit.ports import Clock
 
 ERASED_EVERY = timedelta(seconds=30)
 """How often a process looks for results whose time is over: nobody reads them from that moment on."""
+
+ERASED_AT_ONCE = 20, 1000
+"""The fewest and the most results that are erased in one write: each may be large,"""
+ERASING_S = 0.020
+"""and about how long that is to take: whoever else writes waits for it."""
 
 
 class Results(Part):
@@ -27,6 +34,7 @@ class Results(Part):
     def __init__(self, context: Context, clock: Clock) -> None:
         super().__init__(context, clock)
         self._looked_at: datetime | None = None
+        self._pace = Pace(*ERASED_AT_ONCE, ERASING_S, first=ERASED_AT_ONCE[0])
 
     def result(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
         """
@@ -56,7 +64,9 @@ class Results(Part):
         now = self.clock.now()
         if self._looked_at is not None and abs(now - self._looked_at) < ERASED_EVERY:
             return 0
-        erased = sum(answer is True for answer in erase_results.erase_over(self.context, now))
+        began = time.monotonic()
+        erased = erase_results.erase_over(self.context, now, self._pace.most)
+        self._pace.wrote(erased, time.monotonic() - began)
         # There may be more, which the next round finds.
         self._looked_at = None if erased else now
         return erased

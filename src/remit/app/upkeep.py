@@ -48,11 +48,11 @@ class Upkeep(Part):
         self._gating, self._settings, self._results = gating, settings, results
         self._queue_limit = queue_limit
 
-    def reconcile(self, limit: int = ROUND) -> Reconciled:
+    def reconcile(self, limit: int = ROUND, *, erasing: bool = True) -> Reconciled:
         """
         One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
-        whose worker is gone, expire, end what its caller began and did not finish in time, and erase results whose time
-        is over.
+        whose worker is gone, expire, end what its caller began and did not finish in time, and, if it is `erasing`,
+        erase results whose time is over.
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
@@ -65,7 +65,7 @@ class Upkeep(Part):
         left = [GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])]
         gated = self._gating.gate(left)
         self._queue_limit.answered()
-        erased = self._results.erase_over()
+        erased = self._results.erase_over() if erasing else 0
         return Reconciled(gated=len(gated), published=published, expired=expired, lapsed=lapsed, erased=erased)
 
     def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:

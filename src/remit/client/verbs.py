@@ -288,6 +288,11 @@ class Verbs(BoundsVerbs, OperatingVerbs):
         """The intent's chain of the ledger."""
         return replace(_of_intent(action_intent_id), read=items_of)
 
+    @verb("GET /v1/intents/{action_intent_id}/auto-exec-state")
+    def auto_exec_state(self, action_intent_id: str) -> RouteCall[a.AutoExecStateAnswer]:
+        """The publication state of its approval. Raises `NotFound` where it was never approved, or that is over."""
+        return _of_intent(action_intent_id)
+
     @verb("GET /v1/intents/{action_intent_id}/answer")
     def answer(self, action_intent_id: str, *, wait_s: float | None = None) -> RouteCall[a.AgentAnswer]:
         """

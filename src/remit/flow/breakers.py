@@ -66,6 +66,8 @@ def breaker_in(context: Context, snapshot: Snapshot, tool: ToolId) -> ToolBreake
 
 def paused_tools(context: Context, tenant_id: str, cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
     """The paused tools of these cases by action type, as they are shown."""
+    if not cases:
+        return {}
     tools = [ToolId(tenant_id, name) for name in dict.fromkeys(case.action_type for case in cases)]
     seen = context.store.read([breaker_key(*tool) for tool in tools])
     known = {tool.action_type: breaker_in(context, seen, tool) for tool in tools}

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from remit.core.errors import NotFound, RemitError
+from remit.core.errors import NotFound
 from remit.core.execution.result import StoredResult, ToolResult, is_readable
 from remit.core.identity.credential import Credential
 from remit.core.ledger.history import RESULT_CONTENT
-from remit.core.records import RESULT, SAMPLE, Key, is_over, result_key, sample_key
+from remit.core.records import RESULT, SAMPLE, Key, result_key
 from remit.flow.context import Context, found_in, intent_keys
 from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
-
-MOST_AT_ONCE = 20
-"""Results that are erased in one round: each may be large, and is read once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +60,10 @@ def _deletes(snapshot: Snapshot, key: Key[StoredResult]) -> list[Key[Any]]:
     return [] if snapshot.get(key) is None else [key]
 
 
-def erase_over(context: Context, now: datetime) -> list[bool | RemitError]:
+def erase_over(context: Context, now: datetime, most: int) -> int:
     """
-    Erase results whose time is over, and take sampled actions off the list that nobody judged in time, as many as one
-    round takes. No entry tells of it: of results it was said before, and what was sampled can be judged still.
+    Erase results whose time is over, and take sampled actions off the list that nobody judged in time, at most so many
+    of each; answers how many. No entry tells of it: of results it was said before, and what was sampled can be judged
+    still. So nothing is read for it, and no intent costs a write of its own.
     """
-    results = context.store.due_records(RESULT, now, MOST_AT_ONCE)
-    samples = context.store.due_records(SAMPLE, now, MOST_AT_ONCE)
-    keys: list[Key[Any]] = [result_key(tenant_id, result.action_intent_id) for tenant_id, result in results]
-    keys += [sample_key(tenant_id, sample.action_intent_id) for tenant_id, sample in samples]
-    return context.store.transact([DropWhatIsOver(key, now).unit() for key in keys]) if keys else []
-
-
-@dataclass(frozen=True, slots=True)
-class DropWhatIsOver:
-    """Answers whether it was: another call of the same intent may have stored its own result meanwhile."""
-
-    key: Key[Any]
-    now: datetime
-
-    def unit(self) -> UnitOfWork[bool]:
-        return UnitOfWork([self.key], self.decide)
-
-    def decide(self, snapshot: Snapshot) -> Writes[bool]:
-        stored = snapshot.get(self.key)
-        over = stored is not None and is_over(stored, self.now)
-        return Writes(answer=over, deletes=[self.key] if over else [])
+    return sum(context.store.drop_due(kind, now, most) for kind in (RESULT, SAMPLE))

@@ -171,7 +171,7 @@ class _Copy:
     def _records(self, kind: Kind[S], tenant_id: str) -> None:
         changes = _changes(self._from.records(kind, tenant_id), self._to.records(kind, tenant_id))
         for some in _batches(changes, _RECORDS_AT_ONCE):
-            _done(self._to.transact([_putting(Key(kind, tenant_id, id), record) for id, record in some]))
+            _done(self._to.transact([CopyRecord(Key(kind, tenant_id, id), record).unit() for id, record in some]))
 
     def _compare(self, tenant_id: str, advance: Advance) -> None:
         for ours, theirs in zip_longest(_ledger(self._from, tenant_id), _ledger(self._to, tenant_id)):
@@ -207,19 +207,21 @@ class CopyCase:
 
     def unit(self) -> UnitOfWork[bool]:
         """Answers whether something is left to copy."""
-        case_at = case_key(self.case.tenant_id, self.case.action_intent_id)
+        return UnitOfWork([self._at], self.decide)
 
-        def decide(snapshot: Snapshot) -> Writes[bool]:
-            there = snapshot.get(case_at)
-            part = _next_entries(self.entries, there.chain if there else NO_CHAIN, self.case.tenant_id)
-            head = part[-1].head if part else self.case.chain
-            if self.live and not part:
-                # Another run has copied it, and may have finished: whatever stands there may be newer.
-                return Writes(answer=False)
-            case = self.case if head == self.case.chain else self.case.changed(chain=head)
-            return Writes(answer=case is not self.case, puts=[(case_at, case)], entries=part)
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        there = snapshot.get(self._at)
+        part = _next_entries(self.entries, there.chain if there else NO_CHAIN, self.case.tenant_id)
+        head = part[-1].head if part else self.case.chain
+        if self.live and not part:
+            # Another run has copied it, and may have finished: whatever stands there may be newer.
+            return Writes(answer=False)
+        case = self.case if head == self.case.chain else self.case.changed(chain=head)
+        return Writes(answer=case is not self.case, puts=[(self._at, case)], entries=part)
 
-        return UnitOfWork(reads=[case_at], decide=decide)
+    @property
+    def _at(self) -> Key[Case]:
+        return case_key(self.case.tenant_id, self.case.action_intent_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,18 +233,15 @@ class CopyTenantChain:
 
     def unit(self) -> UnitOfWork[bool]:
         """Answers whether something is left to copy."""
+        return UnitOfWork([chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
         head_at = chain_head_key(self.tenant_id)
-
-        def decide(snapshot: Snapshot) -> Writes[bool]:
-            part = _next_entries(self.entries, (snapshot.get(head_at) or ChainHead()).chain, self.tenant_id)
-            if not part:
-                return Writes(answer=False)
-            head = part[-1].head
-            return Writes(
-                answer=head.sequence < len(self.entries), puts=[(head_at, ChainHead(chain=head))], entries=part
-            )
-
-        return UnitOfWork(reads=[head_at], decide=decide)
+        part = _next_entries(self.entries, (snapshot.get(head_at) or ChainHead()).chain, self.tenant_id)
+        if not part:
+            return Writes(answer=False)
+        head = part[-1].head
+        return Writes(answer=head.sequence < len(self.entries), puts=[(head_at, ChainHead(chain=head))], entries=part)
 
 
 def _next_entries(entries: Sequence[LedgerEntry], head: Head, tenant_id: str) -> list[LedgerEntry]:
@@ -262,13 +261,20 @@ def _next_entries(entries: Sequence[LedgerEntry], head: Head, tenant_id: str) ->
     return part
 
 
-def _putting(key: Key[S], record: S | None) -> UnitOfWork[None]:
-    """Writes the record, or deletes what is there."""
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """Put the record where it belongs, or with `None` delete what is there."""
 
-    def decide(_: Snapshot) -> Writes[None]:
-        return Writes(answer=None, deletes=[key]) if record is None else Writes(answer=None, puts=[(key, record)])
+    key: Key[Any]
+    record: Stored | None
 
-    return UnitOfWork(reads=[key], decide=decide)
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([self.key], self.decide)
+
+    def decide(self, _: Snapshot) -> Writes[None]:
+        if self.record is None:
+            return Writes(answer=None, deletes=[self.key])
+        return Writes(answer=None, puts=[(self.key, self.record)])
 
 
 def _changes(ours: Iterator[tuple[str, S]], theirs: Iterator[tuple[str, S]]) -> Iterator[tuple[str, S | None]]:

@@ -9,6 +9,7 @@ positions left behind is a time, which means the same in both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from remit.core.values import PLATFORM
 from remit.flow.context import Context
 from remit.flow.notifications import call_back, collect
 from remit.flow.notifications.count import Counting
-from remit.ports import Store, UnitOfWork, Writes, answer_of
+from remit.ports import Snapshot, Store, UnitOfWork, Writes, answer_of
 
 _EVERY = 1_000_000
 
@@ -50,7 +51,8 @@ def carry_over(source: Store, target: Store, tenants: Sequence[str], now: dateti
     for tenant_id in tenants:
         for id, consumer in list(target.records(CONSUMER, tenant_id)):
             if consumer.position:
-                answer_of(target.transact([_standing_at(Key(CONSUMER, tenant_id, id), consumer, end)]))
+                standing = StandAt(Key(CONSUMER, tenant_id, id), consumer, end)
+                answer_of(target.transact([standing.unit()]))
 
 
 def _follow_to_the_end(context: Context, counting: Counting, tenant_id: str, now: datetime) -> None:
@@ -62,6 +64,17 @@ def _follow_to_the_end(context: Context, counting: Counting, tenant_id: str, now
         pass
 
 
-def _standing_at(key: Key[LedgerConsumer], consumer: LedgerConsumer, end: str) -> UnitOfWork[None]:
-    after = LedgerConsumer(position=end, latest_at=consumer.latest_at)
-    return UnitOfWork(reads=[key], decide=lambda _: Writes(answer=None, puts=[(key, after)]))
+@dataclass(frozen=True, slots=True)
+class StandAt:
+    """Have a consumer stand at this position, whatever it has met."""
+
+    key: Key[LedgerConsumer]
+    consumer: LedgerConsumer
+    position: str
+
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([self.key], self.decide)
+
+    def decide(self, _: Snapshot) -> Writes[None]:
+        standing = LedgerConsumer(position=self.position, latest_at=self.consumer.latest_at)
+        return Writes(answer=None, puts=[(self.key, standing)])

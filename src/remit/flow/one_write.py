@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar, cast
 
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
@@ -50,35 +50,38 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
 
     What `first` refuses, `second` is not asked about. Neither may delete, and `first` names no further keys.
     """
-    change_first = _once_for_what_it_sees(first)
+    return InOneWrite(first, second).unit()
 
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        after = SnapshotAfter(snapshot, change_first(snapshot))
-        return second.then_reads(after) if second.then_reads else ()
 
-    def change(snapshot: Snapshot) -> Writes[tuple[S, T]]:
-        before = change_first(snapshot)
-        then = second.decide(SnapshotAfter(snapshot, before))
+class InOneWrite(Generic[S, T]):
+    """Two units, of which the second is asked about what it will see when the first is done."""
+
+    def __init__(self, first: UnitOfWork[S], second: UnitOfWork[T]) -> None:
+        self.first, self.second = first, second
+        self._last: tuple[list[Stored | None], Writes[S]] | None = None
+
+    def unit(self) -> UnitOfWork[tuple[S, T]]:
+        first, second = self.first, self.second
+        reads = [*dict.fromkeys([*first.reads, *second.reads])]
+        may_lag = [*first.may_lag, *second.may_lag]
+        return UnitOfWork(reads, self.decide, self.then_reads, new=first.new, may_lag=may_lag)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        after = SnapshotAfter(snapshot, self._first_writes(snapshot))
+        return self.second.then_reads(after) if self.second.then_reads else ()
+
+    def decide(self, snapshot: Snapshot) -> Writes[tuple[S, T]]:
+        before = self._first_writes(snapshot)
+        then = self.second.decide(SnapshotAfter(snapshot, before))
         return Writes(
             answer=(before.answer, then.answer),
             puts=[*before.puts, *then.puts],
             entries=[*before.entries, *then.entries],
         )
 
-    reads = [*dict.fromkeys([*first.reads, *second.reads])]
-    may_lag = [*first.may_lag, *second.may_lag]
-    return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new, may_lag=may_lag)
-
-
-def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:
-    """The unit's change, worked out again only when it is shown other records than the last time."""
-    last: tuple[list[Stored | None], Writes[T]] | None = None
-
-    def change(snapshot: Snapshot) -> Writes[T]:
-        nonlocal last
-        seen = [snapshot.get(key) for key in unit.reads]
-        if last is None or any(now is not then for now, then in zip(seen, last[0], strict=True)):
-            last = seen, unit.decide(snapshot)
-        return last[1]
-
-    return change
+    def _first_writes(self, snapshot: Snapshot) -> Writes[S]:
+        """Worked out again only when it is shown other records than the last time."""
+        seen = [snapshot.get(key) for key in self.first.reads]
+        if self._last is None or any(now is not then for now, then in zip(seen, self._last[0], strict=True)):
+            self._last = seen, self.first.decide(snapshot)
+        return self._last[1]

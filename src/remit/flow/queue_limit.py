@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -136,16 +136,19 @@ def unless_full(unit: UnitOfWork[T], refused: QueueFull | None) -> UnitOfWork[T]
 
     What is stored already, runs by itself or takes the place of one that waits goes through.
     """
-    if refused is None:
-        return unit
+    return unit if refused is None else msgspec.structs.replace(unit, decide=_RefuseToWait(unit, refused).decide)
 
-    def decide(snapshot: Snapshot) -> Writes[T]:
-        writes = unit.decide(snapshot)
+
+@dataclass(frozen=True, slots=True)
+class _RefuseToWait(Generic[T]):
+    unit: UnitOfWork[T]
+    refused: QueueFull
+
+    def decide(self, snapshot: Snapshot) -> Writes[T]:
+        writes = self.unit.decide(snapshot)
         if _lets_wait(writes):
-            raise refused
+            raise self.refused
         return writes
-
-    return msgspec.structs.replace(unit, decide=decide)
 
 
 def _lets_wait(writes: Writes[Any]) -> bool:

@@ -62,6 +62,14 @@ class RecordStore(Protocol):
         """Records of one kind of all tenants whose `due_at` has come, each with its tenant, the longest due first."""
         ...
 
+    def drop_due(self, kind: Kind[Any], now: datetime, limit: int) -> int:
+        """
+        Drop records of one kind of all tenants whose `due_at` has come, the longest due first, `limit` of them at most.
+
+        Answers how many. What somebody else is just changing may be left for the next time.
+        """
+        ...
+
     def tenants(self) -> list[str]:
         """Every tenant that has anything stored, by name."""
         ...

@@ -115,6 +115,14 @@ class MemoryStore:
         due.sort(key=lambda each: each[:3])
         return [(tenant, cast(S, record)) for _, tenant, _, record in due[:limit]]
 
+    def drop_due(self, kind: Kind[Any], now: datetime, limit: int) -> int:
+        with self._lock:
+            of_kind = self._records[kind.name]
+            due = sorted((at, place) for place, record in of_kind.items() if (at := due_at(record)) and at <= now)
+            for _, place in due[:limit]:
+                del of_kind[place]
+        return len(due[:limit])
+
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
             tools = self._queued(wanted)

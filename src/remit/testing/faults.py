@@ -85,6 +85,9 @@ class StoreWrapper(Store):
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
         return self.inner.due_records(kind, now, limit)
 
+    def drop_due(self, kind: Kind[Any], now: datetime, limit: int) -> int:
+        return self.inner.drop_due(kind, now, limit)
+
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.claim(wanted, unit_for)
 
@@ -200,7 +203,12 @@ class FaultyStore(StoreWrapper):
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         return self._written(lambda: self.inner.claim(wanted, unit_for))
 
-    def _written(self, write: Callable[[], list[T | RemitError]]) -> list[T | RemitError]:
+    def drop_due(self, kind: Kind[Any], now: datetime, limit: int) -> int:
+        # Where nothing is due, nothing is written.
+        due = self.inner.due_records(kind, now, 1)
+        return self._written(lambda: self.inner.drop_due(kind, now, limit)) if due else 0
+
+    def _written(self, write: Callable[[], T]) -> T:
         fault = self._fault_now()
         if fault == "crash_before":
             raise Crash("before the write")

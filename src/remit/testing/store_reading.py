@@ -7,10 +7,11 @@ from typing import Any, get_args
 
 import pytest
 
+from remit.core.execution.result import StoredResult
 from remit.core.lifecycle import MOVING, Status
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import Outbox
-from remit.core.records import CASE, INTERNAL_OBJECT, OUTBOX, case_key, outbox_key
+from remit.core.records import CASE, INTERNAL_OBJECT, OUTBOX, RESULT, case_key, outbox_key, result_key
 from remit.ports import CaseFilter, Store
 from remit.testing.samples import (
     NOON,
@@ -167,6 +168,43 @@ class ReadingContract(StoreBase):
 
         assert [(tenant, each.subscription_id) for tenant, each in due] == [(OTHER, "a"), (TENANT, "b")]
         assert store.due_records(OUTBOX, NOON, 1) == due[:1]
+
+    def test_what_is_due_is_dropped_over_all_tenants_the_longest_due_first(self, store: Store) -> None:
+        def result(name: str, tenant: str, erase_at: datetime) -> tuple[Any, Any]:
+            kept = StoredResult(
+                action_intent_id=name, account_id="a", sha256="0", erase_at=erase_at, content=b"x" * 2000
+            )
+            return result_key(tenant, name), kept
+
+        records = [
+            result("a", OTHER, NOON - SECOND),
+            result("b", TENANT, NOON),
+            result("c", TENANT, NOON + SECOND),
+            result("a", TENANT, NOON - 2 * SECOND),
+        ]
+        store.transact([putting(each) for each in records])
+
+        def left() -> list[tuple[str, str]]:
+            return [(tenant, id) for tenant in (OTHER, TENANT) for id, _ in store.records(RESULT, tenant)]
+
+        assert store.drop_due(RESULT, NOON - 3 * SECOND, 10) == 0
+        assert store.drop_due(RESULT, NOON, 2) == 2
+        assert left() == [(TENANT, "b"), (TENANT, "c")]
+        assert store.drop_due(RESULT, NOON, 10) == 1
+        assert store.drop_due(RESULT, NOON, 10) == 0
+        assert left() == [(TENANT, "c")]
+
+    def test_what_was_dropped_can_be_put_again_and_what_was_put_again_is_not_dropped(self, store: Store) -> None:
+        kept = StoredResult(action_intent_id="a", account_id="a", sha256="0", erase_at=NOON, content=b"x")
+        key, later = result_key(TENANT, "a"), kept.changed(erase_at=NOON + SECOND)
+        store.transact([putting((key, kept))])
+        assert store.drop_due(RESULT, NOON, 10) == 1
+
+        store.transact([putting((key, kept))])
+        store.transact([putting((key, later))])
+
+        assert store.drop_due(RESULT, NOON, 10) == 0
+        assert store.read([key]).get(key) == later
 
     def test_a_case_that_was_put_off_is_due_no_more(self, store: Store) -> None:
         store.transact([putting_cases(make_case(due_at=NOON))])

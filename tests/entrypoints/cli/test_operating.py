@@ -18,6 +18,7 @@ def test_a_tool_that_keeps_failing_is_shown_and_resumed(desk):
     desk.run("propose", "-", stdin=json.dumps(proposal("behind", action_type="CALL_FAR_SIDE")))
 
     status, why = (desk.run(word, "behind", "--tenant", "acme").stdout for word in ("status", "why"))
+    lines = desk.run("intents", "--tenant", "acme", "--action-type", "CALL_FAR_SIDE").stdout.splitlines()
     (tool,) = desk.json("tools", "list", "--tenant", "acme")
     listed = desk.run("tools", "list", "--tenant", "acme").stdout
     resume = ["tools", "resume", "CALL_FAR_SIDE", "--tenant", "acme"]
@@ -25,6 +26,7 @@ def test_a_tool_that_keeps_failing_is_shown_and_resumed(desk):
 
     waits = "CALL_FAR_SIDE's tool is paused since"
     assert waits in status and waits in why and waits in tool["explanation"]
+    assert [line.split()[0] for line in lines if " paused " in line] == ["behind"]
     assert (tool["failures"], tool["last_error"].split()[0]) == (2, "DOWNSTREAM")
     assert "next trial" in listed and "JST" in listed
     assert "called again" in first.stdout and again == {"action_type": "CALL_FAR_SIDE", "resumed": False}

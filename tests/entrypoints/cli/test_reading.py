@@ -25,6 +25,17 @@ def test_an_executed_intent_is_shown_and_explained(desk, day):
     assert "forbid" in shown and "CONFIDENCE_BELOW_THRESHOLD" in shown and " JST" in shown
 
 
+def test_the_publication_state_of_an_approval_is_shown_and_of_what_nobody_approved_is_not_found(desk):
+    state = desk.one("auto-exec-state", "note", "--tenant", "acme")
+    shown = desk.run("auto-exec-state", "note", "--tenant", "acme").stdout
+    none = desk.error("auto-exec-state", "unsure", "--tenant", "acme", code=3)
+    others = desk.error("auto-exec-state", "note", "--tenant", "other", code=3)
+
+    assert (state["state_key"], state["status"]) == ("AUTO_EXEC_STATE#note", "PUBLISHED")
+    assert "PUBLISHED" in shown and "policy" in shown and state["charges"][0]["window_id"] in shown and " JST" in shown
+    assert (none["error"], others["error"]) == ("NotFound", "NotFound")
+
+
 def test_waiting_says_what_became_of_an_intent_in_words(desk):
     done = desk.run("wait", "note", "--tenant", "acme").stdout
     unknown = desk.one("wait", "call", "--tenant", "acme")

@@ -15,6 +15,8 @@ from remit.flow import breakers as breakers_flow
 from remit.flow import execute
 from remit.flow.breakers import failing_tools
 from remit.flow.fact_lookups import FactLookups
+from remit.ports import CaseFilter
+from remit.testing.faults import StoreWrapper
 
 from ..world import NOON, OTHER, TENANT, TYPE, proposal, type_of
 from .attempts import begun
@@ -302,10 +304,38 @@ def test_what_waits_behind_a_paused_tool_says_so(desk):
     told = desk.app.status(TENANT, "i-0")["paused_tool"]
     assert told["explanation"].startswith(f"{TYPE}'s tool is paused since 2026-03-10T12:00:00Z after 10 failed calls")
     assert (told["paused_since"], told["next_trial_at"]) == ("2026-03-10T12:00:00Z", "2026-03-10T12:00:10Z")
+    listed = {line["action_intent_id"]: line["paused_tool"] for line in desk.app.intents(TENANT, limit=500)[0]}
+    assert listed["i-0"] == listed["asked"] == told and listed["failed-0"] is None
     assert desk.app.why(TENANT, "i-0")["paused_tool"] == told == desk.app.queue(TENANT)[0][0]["paused_tool"]
     assert [tool["action_type"] for tool in desk.app.failing_tools(TENANT)] == [TYPE]
     assert desk.app.status(TENANT, "failed-0")["paused_tool"] is None
     assert desk.app.failing_tools("globex") == []
+
+
+class CountingReads(StoreWrapper):
+    """Counts reads of records; a list of cases is none."""
+
+    reads = 0
+
+    def read(self, keys):
+        self.reads += 1
+        return self.inner.read(keys)
+
+
+def test_a_page_of_intents_reads_the_pauses_of_its_tools_once_and_not_where_nothing_waits(new_world):
+    world = new_world(wrap=CountingReads)
+    world.apply()
+    submit(world, 5)
+    submit(world, 5, "other", action_type=OTHER)
+
+    def reads_of(*statuses):
+        before = world.store.reads
+        lines, _ = world.app.intents(TENANT, CaseFilter(statuses))
+        return len(lines), world.store.reads - before
+
+    assert reads_of("APPROVED") == (10, 1)
+    world.work()
+    assert reads_of("SUCCEEDED") == (10, 0)
 
 
 def test_how_long_a_tool_is_paused_is_measured(desk):

@@ -1,6 +1,7 @@
 """What a tool answered is one record: staged with the note of its answer, told with the outcome, and read as it was."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -179,13 +180,36 @@ def test_results_whose_time_is_not_over_stay(world):
     assert world.app.result(TENANT, "i-1")["state"] == "KEPT"
 
 
-def test_many_results_are_erased_a_few_at_a_time(world):
+def test_many_results_are_erased_some_at_a_time(world):
     world.apply(budget={"max_autonomous_per_day": 100})
-    for number in range(25):
+    for number in range(45):
         done(world, f"i-{number}")
     world.clock.pass_(days=8)
 
-    assert [world.app.reconcile().erased for _ in range(3)] == [20, 5, 0]
+    rounds = [world.app.reconcile().erased for _ in range(4)]
+
+    assert rounds[0] == 20 and sum(rounds) == 45 and rounds[-1] == 0
+    world.assert_sound()
+
+
+def test_erasing_what_is_over_reads_no_result_and_writes_no_intent(queueing, monkeypatch):
+    world = queueing
+    done(world)
+    world.clock.pass_(days=8)
+    for name in ("transact", "due_records", "read"):
+        monkeypatch.setattr(world.store, name, None)
+
+    assert world.app.results.erase_over() == 1
+
+
+def test_what_another_call_put_in_the_place_of_a_result_that_is_over_stays(world):
+    done(world)
+    later = stored(world).changed(erase_at=world.clock.now() + timedelta(days=30))
+    world.clock.pass_(days=8)
+    world.inner.transact([putting((result_key(TENANT, "i-1"), later))])
+
+    assert world.app.reconcile().erased == 0
+    assert stored(world) == later
 
 
 def test_a_result_is_erased_on_demand_and_the_ledger_says_by_whom_and_why(world):

@@ -1,6 +1,9 @@
 """
 The JSON that the HTTP door answers, as types: the door's OpenAPI document is made from them, and the client
 gives them back. Times are RFC 3339 text.
+
+Types are written by hand, for no type checker reads one that is made while it runs. A view that mirrors a record is
+held against it, field for field, by `tests/core/test_views.py`.
 """
 
 from remit.core.views.base import AmountAnswer, Json, Problem
@@ -39,6 +42,7 @@ from remit.core.views.days import (
 from remit.core.views.decisions import (
     AnswerableLine,
     ApprovalRecord,
+    AutoExecStateAnswer,
     ChainAnswer,
     ChargeAnswer,
     CheckAnswer,
@@ -46,7 +50,6 @@ from remit.core.views.decisions import (
     DecisionAnswer,
     EntryAnswer,
     FactAnswer,
-    FailingToolAnswer,
     FailingToolsAnswer,
     LogOnlyAnswer,
     NotTakenAnswer,
@@ -62,6 +65,7 @@ from remit.core.views.intents import (
     BegunAnswer,
     ErasedAnswer,
     ExecutedAnswer,
+    FailingToolAnswer,
     FinishedAnswer,
     HandoverAnswer,
     HandoversAnswer,
@@ -148,6 +152,7 @@ __all__ = [
     "ApprovedAnswer",
     "ApprovedManyAnswer",
     "AssignedAnswer",
+    "AutoExecStateAnswer",
     "AutomateAnswer",
     "BegunAnswer",
     "BoundsChangedAnswer",

@@ -8,6 +8,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from remit.core.delegation import AgentTier
+from remit.core.execution.approval import PublicationStatus
 from remit.core.execution.obstacle import ObstacleCode
 from remit.core.gate.decision import Result
 from remit.core.gate.policy import PolicyDecision
@@ -15,6 +16,7 @@ from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource
 from remit.core.views.base import AmountAnswer, Json
 from remit.core.views.intents import (
+    FailingToolAnswer,
     HopAnswer,
     IntentAnswer,
     IntentLine,
@@ -40,22 +42,6 @@ class ObstacleAnswer(TypedDict):
     code: ObstacleCode
     explanation: str
     way_out: str
-
-
-class FailingToolAnswer(TypedDict):
-    """
-    A tool whose latest calls failed, so many in a row.
-
-    It is paused if `paused_since` is not null: one call is tried at `next_trial_at`, and all else waits.
-    """
-
-    action_type: str
-    failures: int
-    failed_at: str
-    last_error: str
-    paused_since: str | None
-    next_trial_at: str | None
-    explanation: str
 
 
 class FailingToolsAnswer(TypedDict):
@@ -172,6 +158,26 @@ class ApprovalRecord(TypedDict):
     charges: list[ChargeAnswer]
     not_before: NotRequired[str]
     sample: NotRequired[str]
+
+
+class AutoExecStateAnswer(TypedDict):
+    """
+    The publication state of an intent's approval. It is over at `expires_at`, and not there from then on: beside an
+    approval that means done.
+    """
+
+    state_key: str
+    action_intent_id: str
+    tenant_id: str
+    status: PublicationStatus
+    approval_id: str
+    approval_source: ApprovalSource
+    charges: list[ChargeAnswer]
+    reserved_at: str
+    published_at: str | None
+    released_at: str | None
+    deliveries: int
+    expires_at: str | None
 
 
 class CheckAnswer(TypedDict):

@@ -141,12 +141,29 @@ class IntentLine(TypedDict):
     trace_id: str
 
 
+class FailingToolAnswer(TypedDict):
+    """
+    A tool whose latest calls failed, so many in a row.
+
+    It is paused if `paused_since` is not null: one call is tried at `next_trial_at`, and all else waits.
+    """
+
+    action_type: str
+    failures: int
+    failed_at: str
+    last_error: str
+    paused_since: str | None
+    next_trial_at: str | None
+    explanation: str
+
+
 class ListedIntent(IntentLine):
     """
     One line of a list. What it is about is there where it was asked for (`describe=true`), null where its content
-    cannot be read; `cause` says why it failed or was refused.
+    cannot be read; `cause` says why it failed or was refused. `paused_tool` is there behind whose pause it waits.
     """
 
+    paused_tool: FailingToolAnswer | None
     title: NotRequired[str | None]
     target: NotRequired[TargetAnswer | None]
     proposed_by: NotRequired[str | None]

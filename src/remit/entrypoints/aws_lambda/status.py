@@ -1,6 +1,6 @@
 """
-The Status API, behind API Gateway's JWT authorizer (HTTP API, payload 2.0): where one intent stands, why, and what its
-tool answered.
+The Status API, behind API Gateway's JWT authorizer (HTTP API, payload 2.0): where one intent stands, why, the
+publication state of its approval, and what its tool answered.
 
 Tenant, roles and name come from the verified token's claims and from nowhere else, by the settings of the HTTP door
 (`REMIT_OIDC_TENANT_CLAIM`, `REMIT_OIDC_GROUPS` and so on).
@@ -30,6 +30,9 @@ RESULT = "GET /v1/intents/{action_intent_id}/result"
 ROUTES: dict[str, Callable[[Remit, str, str], dict[str, Any]]] = {
     "GET /v1/intents/{action_intent_id}": lambda remit, tenant_id, name: remit.status(tenant_id, name),
     "GET /v1/intents/{action_intent_id}/why": lambda remit, tenant_id, name: remit.why(tenant_id, name),
+    "GET /v1/intents/{action_intent_id}/auto-exec-state": lambda remit, tenant_id, name: remit.auto_exec_state(
+        tenant_id, name
+    ).wire(),
     RESULT: lambda remit, tenant_id, name: remit.result(tenant_id, name),
 }
 

@@ -55,6 +55,7 @@ COMMANDS = {
     "tools": "tools",
     "status": "reading",
     "why": "reading",
+    "auto-exec-state": "reading",
     "timeline": "reading",
     "result": "results",
     "erase-result": "results",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from remit.core.gate.amount import in_units, so_much
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, Tenant, existing
+
+if TYPE_CHECKING:
+    from remit.core.views import MostUsedAnswer
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +59,7 @@ def _alone_row(line: Mapping[str, Any]) -> list[Any]:
     return [line["action_type"], line["count"], line["failed"], sums or None]
 
 
-def _used_rows(lines: list[Mapping[str, Any]]) -> Iterator[list[Any]]:
+def _used_rows(lines: list[MostUsedAnswer]) -> Iterator[list[Any]]:
     for line in lines:
         what = line["name"] or line["action_type"] or "everything"
         used, limit = (so_much(in_units(line[each]), line["unit"]) for each in ("used", "limit"))

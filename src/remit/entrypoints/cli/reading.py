@@ -1,4 +1,4 @@
-"""Reading: status, why, timeline and intents."""
+"""Reading: status, why, publication states, timeline and intents."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ from remit.flow.pages import PAGE
 from remit.ports import CaseFilter
 
 MOST_SAID = 2000
+APPROVED_BY = {"POLICY": "policy", "HUMAN": "a person", None: None}
 
 
 def register(app: typer.Typer) -> None:
     for command in (status, why, timeline, intents):
         app.command()(command)
+    app.command("auto-exec-state")(auto_exec_state)
 
 
 def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
@@ -61,7 +63,7 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "before the call": output.facts(found, "rechecked"),
             **output.whose(proposed),
             "parameters": proposed.get("parameters"),
-            "approved by": {"POLICY": "policy", "HUMAN": "a person", None: None}[found["approval_source"]],
+            "approved by": APPROVED_BY[found["approval_source"]],
             "attempts": found["attempt_count"],
             "outcome": _outcome(outcome) if outcome else None,
             "resolved": _resolved(resolution) if resolution else None,
@@ -159,6 +161,31 @@ def _saw(saw: dict[str, Any]) -> str:
     return ", ".join(f"{row.path} {rendering.value_text(row.value)}" for row in rendering.rows(saw))
 
 
+def auto_exec_state(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Show the publication state of an intent's approval, and the windows that were charged.
+
+    Example: remit auto-exec-state i-7 --tenant acme
+    """
+    with existing(ctx, db) as remit:
+        state = remit.auto_exec_state(tenant, intent).wire()
+    if as_json:
+        output.print_json(state)
+        return
+    times = ("reserved", "published", "released", "expires")
+    output.print_fields(
+        {
+            "intent": state["action_intent_id"],
+            "state": state["status"],
+            "approval": state["approval_id"],
+            "approved by": APPROVED_BY[state["approval_source"]],
+            "charged": "; ".join(charge["window_id"] for charge in state["charges"]) or None,
+            "deliveries": state["deliveries"],
+            **{name: output.local(state[f"{name}_at"]) for name in times},
+        }
+    )
+
+
 def timeline(
     ctx: typer.Context,
     tenant: Tenant,
@@ -215,7 +242,7 @@ def intents(
         which = CaseFilter(statuses, account, action_type, reason, created_from, created_before)
         items, cursor = remit.intents(tenant, which, after=after, limit=limit)
     if not as_json:
-        columns = ["intent", "account", "action type", "status", "reason", "created"]
+        columns = ["intent", "account", "action type", "status", "reason", "tool", "created"]
         output.print_table(columns, [_intent_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
 
@@ -231,4 +258,5 @@ def _known_status(name: str) -> Status:
 def _intent_row(item: dict[str, Any]) -> list[Any]:
     names = ("action_intent_id", "account_id", "action_type")
     row: list[Any] = [item[name] for name in names]
-    return [*row, output.coloured(item["status"]), item["reason"], output.local(item["created_at"])]
+    paused = "paused" if item["paused_tool"] else None
+    return [*row, output.coloured(item["status"]), item["reason"], paused, output.local(item["created_at"])]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from remit.core.gate.autonomy import StopScope
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AccountOption, AsJson, Db, Tenant, existing
+
+if TYPE_CHECKING:
+    from remit.core.views import BudgetLeft, CeilingAnswer, LimitLeft
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +52,7 @@ def usage(
         output.say(f"STOPPED {pulled['level']}: {scope}, by {pulled['stopped_by']} since {since}: {pulled['reason']}")
 
 
-def _account_rows(item: dict[str, Any]) -> list[list[Any]]:
+def _account_rows(item: BudgetLeft) -> list[list[Any]]:
     rows = [[item["account_id"], *_limit_row(item)]]
     for name, of_type in item["per_action_type"].items():
         limit = "no limit of its own" if of_type["limit"] is None else of_type["limit"]
@@ -57,7 +60,7 @@ def _account_rows(item: dict[str, Any]) -> list[list[Any]]:
     return rows + _named_rows("", item["limits"])
 
 
-def _named_rows(whose: str, limits: Sequence[dict[str, Any]]) -> list[list[Any]]:
+def _named_rows(whose: str, limits: Sequence[LimitLeft]) -> list[list[Any]]:
     """The rows of limits with names; the first says whose they are."""
     rows: list[list[Any]] = []
     for limit in limits:
@@ -69,7 +72,7 @@ def _named_rows(whose: str, limits: Sequence[dict[str, Any]]) -> list[list[Any]]
     return rows
 
 
-def _limit_row(item: dict[str, Any]) -> list[Any]:
+def _limit_row(item: BudgetLeft | CeilingAnswer) -> list[Any]:
     limit = item["max_autonomous_per_day"]
     resets = f"{output.local(item['resets_at'])} ({item['timezone']} day)"
     return ["everything", item["used"], "no budget" if limit is None else limit, item["left"], resets]

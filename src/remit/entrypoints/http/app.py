@@ -9,6 +9,7 @@ from starlette.datastructures import State
 
 from remit.entrypoints.http import (
     agents,
+    answers,
     bounds,
     health,
     notifications,
@@ -33,7 +34,7 @@ from remit.entrypoints.web.waits import Waits
 from remit.wiring import Remit
 
 ROUTES = (
-    *(agents, own, people, reading, results, stream),
+    *(agents, own, people, reading, answers, results, stream),
     *(bounds, policies, operating, notifications, slack, health),
 )
 

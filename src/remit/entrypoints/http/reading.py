@@ -11,6 +11,7 @@ from remit.core.identity.principal import Principal
 from remit.core.lifecycle import Status
 from remit.core.values import ActionTypeName, WireTime
 from remit.core.views import (
+    AutoExecStateAnswer,
     ChainAnswer,
     IntentLinesAnswer,
     OverviewAnswer,
@@ -68,6 +69,14 @@ def why(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: IntentId
 def ledger(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: IntentId) -> Any:
     """The intent's chain of the ledger, as exported."""
     return _seen(remit, caller, action_intent_id, {"items": remit.ledger(caller.tenant_id, action_intent_id)})
+
+
+@router.get("/v1/intents/{action_intent_id}/auto-exec-state", responses=responds_with(AutoExecStateAnswer))
+def auto_exec_state(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: IntentId) -> Any:
+    """The publication state of its approval; not found where it was never approved, or once the state is over."""
+    intent = remit.intent(caller.tenant_id, action_intent_id)
+    caller.require_sight_of(intent.proposed_by, intent.account_id)
+    return remit.auto_exec_state(caller.tenant_id, action_intent_id).wire()
 
 
 def _seen(remit: CurrentRemit, caller: Principal, action_intent_id: str, shown: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.outcome import CallResult
 from remit.flow.execute import Taken
+from remit.grouping import Pace
 from remit.wiring import Remit
 
 log = logging.getLogger(__name__)
@@ -30,16 +31,9 @@ AGAIN_S = 0.5
 """How long a write rests that the store could not take."""
 
 
-class Pace:
-    """The number of executions that go into one write, as writes have gone so far."""
-
-    def __init__(self) -> None:
-        self.most = MOST_AT_ONCE
-
-    def wrote(self, count: int, seconds: float) -> None:
-        if count:
-            fitting = int(count * MOST_WRITING_S / seconds) if seconds else MOST_AT_ONCE
-            self.most = max(FEWEST_AT_ONCE, min(fitting, 2 * self.most, MOST_AT_ONCE))
+def pace() -> Pace:
+    """Of the executions that go into one write."""
+    return Pace(FEWEST_AT_ONCE, MOST_AT_ONCE, MOST_WRITING_S, first=MOST_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Settler:
     def __init__(self, remit: Remit, wake: Callable[[], None]) -> None:
         """`wake` is called whenever something was settled, or settling has failed for good."""
         self._remit, self._wake = remit, wake
-        self._pace = Pace()
+        self._pace = pace()
         self._called: queue.SimpleQueue[Called | None] = queue.SimpleQueue()
         self._settled: queue.SimpleQueue[Settled] = queue.SimpleQueue()
         self._closing = threading.Event()

@@ -1,5 +1,5 @@
 """
-The worker: takes executions from the store, calls, settles, reconciles, and follows the ledger beside it.
+The worker: takes executions from the store, calls, settles, reconciles, and beside it follows the ledger and erases.
 
 Several workers may share one database: the store gives each its own, and the attempt's lease alone says who may act.
 What a dead one leaves behind is taken over when its lease has run out.
@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.places import Places
+from remit.entrypoints.server.erasing import erasing
 from remit.entrypoints.server.notifications import notifying
-from remit.entrypoints.server.settling import AGAIN_S, Called, Pace, Settler
+from remit.entrypoints.server.settling import AGAIN_S, Called, Settler, pace
 from remit.flow.execute import Ended, Held, Taken, work_of
 from remit.wiring import Remit, uuid7
 
@@ -54,6 +55,7 @@ def work(
     # Calls that end while the worker ends are settled too.
     with (
         notifying(remit),
+        erasing(remit, to_the_end=until_idle),
         settler.running(),
         ThreadPoolExecutor(places.most, thread_name_prefix="remit-call") as pool,
         remit.waking(wake.set),
@@ -82,7 +84,7 @@ class WorkerLoop:
         self._takes = 0
         self._found_all = False
         """Did the last take find as many as it asked for? Then the next one need not be told that there are more."""
-        self._pace = Pace()
+        self._pace = pace()
         self._not_called: queue.SimpleQueue[tuple[Held, Ended | None, int]] = queue.SimpleQueue()
         """Those that came to no call after their facts were looked up."""
         self._wake = wake
@@ -163,7 +165,7 @@ class WorkerLoop:
     def _reconcile(self) -> bool:
         if time.monotonic() < self._next_tick:
             return False
-        moved = self._remit.reconcile().total > 0
+        moved = self._remit.reconcile(erasing=False).total > 0
         self._next_tick = time.monotonic() + (0.0 if moved else TICK_S)
         return moved
 

@@ -137,7 +137,7 @@ class LeanRoute(JsonRoute):
         entry = await enter(request)
         known_of(request)["is_left"] = True
         try:
-            body, value = await _body_and_value(request)
+            body, value = await _body_and_value(request) if self.takes_body() else (b"", None)
         except ClientDisconnect:
             raise HTTPException(400, "the body broke off") from None
         answer = await _LEAN[self.endpoint](request, entry, value)

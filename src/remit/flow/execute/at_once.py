@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -166,10 +167,9 @@ def _settled(worker: Worker, taken: Taken, result: CallResult) -> dict[str, Any]
     """Write down what the call came to: what is not written, nobody knows."""
     for tries in range(1, SETTLE_TRIES + 1):
         now = worker.clock.now()
-        settling = SettleCall(worker.context, taken, result, now, common.START_LEASE_S)
-        unit = _with_its_pause(settling.unit(), taken)
+        settling = SettleWithPause(SettleCall(worker.context, taken, result, now, common.START_LEASE_S))
         try:
-            status, again_at = answer_of(worker.context.store.transact([unit]))
+            status, again_at = answer_of(worker.context.store.transact([settling.unit()]))
         except (TryLater, OutcomeUnknown):
             # Written a second time, it changes nothing.
             if tries == SETTLE_TRIES:
@@ -182,14 +182,17 @@ def _settled(worker: Worker, taken: Taken, result: CallResult) -> dict[str, Any]
     raise AssertionError("unreachable")
 
 
-def _with_its_pause(unit: UnitOfWork[str | None], taken: Taken) -> UnitOfWork[tuple[str | None, datetime | None]]:
-    """The step that also answers when there is to be another call. Settling gives no charge back."""
+@dataclass(frozen=True, slots=True)
+class SettleWithPause:
+    """Settle a call, and answer also when there is to be another one. It names no counters: no charge goes back."""
 
-    def decide(snapshot: Snapshot) -> Writes[tuple[str | None, datetime | None]]:
-        writes = unit.decide(snapshot)
-        put = [record for key, record in writes.puts if key == taken.keys.case]
-        paused = writes.answer is None and put and isinstance(put[0], Case)
-        again_at = put[0].due_at if paused and isinstance(put[0], Case) else None
+    settling: SettleCall
+
+    def unit(self) -> UnitOfWork[tuple[str | None, datetime | None]]:
+        return UnitOfWork(self.settling.unit().reads, self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[tuple[str | None, datetime | None]]:
+        writes = self.settling.decide(snapshot)
+        put = next((record for key, record in writes.puts if key == self.settling.taken.keys.case), None)
+        again_at = put.due_at if writes.answer is None and isinstance(put, Case) else None
         return Writes((writes.answer, again_at), writes.puts, writes.deletes, writes.entries)
-
-    return UnitOfWork(unit.reads, decide)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -29,32 +30,41 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
     ref = ref_of(data)
     if ref is None:
         raise NotAnApproval("it lacks its ids")
-    now = worker.clock.now()
-    keys = Keys.of(ref)
-    unit = UnitOfWork(keys.begun(), lambda snapshot: _start(worker, snapshot, keys, ref, data, now), keys.pinned_type)
-    return answer_of(worker.context.store.transact([unit]))
+    return answer_of(worker.context.store.transact([StartAttempt(worker, ref, data, worker.clock.now()).unit()]))
 
 
-def _start(
-    worker: Worker, snapshot: Snapshot, keys: Keys, ref: Ref, data: Mapping[str, Any], now: datetime
-) -> Writes[dict[str, str] | None]:
-    case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
-    if case is None or intent is None or approval is None:
-        raise NotAnApproval("nothing by its ids is stored")
-    if not event_says(intent, approval, data):
-        raise NotAnApproval("it does not say what is stored")
-    if not worker.may_take(case) or case.approval_id != approval.approval_id:
-        # Its caller's alone, or another worker's; or released, and maybe approved anew: this one is over.
-        return Writes(answer=None)
-    to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval, now)
-    if to_do == "nothing":
-        return Writes(answer=None)
-    writer = CaseWriter(worker.context, case, now)
-    until = lease(now, common.START_LEASE_S)
-    if case.attempt is not None:
-        writer.update(attempt=case.attempt.changed(holder=worker.holder, lease_until=until), due_at=until)
-        return writer.writes(ref.wire())
-    if case.publication is not None and to_do == "publish and take":
-        writer.mark_published(case.publication)
-    common.take_attempt(writer, snapshot, keys, holder=worker.holder, until=until)
-    return writer.writes(ref.wire())
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    """The one write of it. Answers the reference, or `None` where there is nothing to start for this worker."""
+
+    worker: Worker
+    ref: Ref
+    data: Mapping[str, Any]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[dict[str, str] | None]:
+        keys = Keys.of(self.ref)
+        return UnitOfWork(keys.begun(), self.decide, keys.pinned_type)
+
+    def decide(self, snapshot: Snapshot) -> Writes[dict[str, str] | None]:
+        keys, worker = Keys.of(self.ref), self.worker
+        case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
+        if case is None or intent is None or approval is None:
+            raise NotAnApproval("nothing by its ids is stored")
+        if not event_says(intent, approval, self.data):
+            raise NotAnApproval("it does not say what is stored")
+        if not worker.may_take(case) or case.approval_id != approval.approval_id:
+            # Its caller's alone, or another worker's; or released, and maybe approved anew: this one is over.
+            return Writes(answer=None)
+        to_do = may_start(worker.hold(case.attempt, self.ref, self.now), case.publication, approval, self.now)
+        if to_do == "nothing":
+            return Writes(answer=None)
+        writer = CaseWriter(worker.context, case, self.now)
+        until = lease(self.now, common.START_LEASE_S)
+        if case.attempt is not None:
+            writer.update(attempt=case.attempt.changed(holder=worker.holder, lease_until=until), due_at=until)
+            return writer.writes(self.ref.wire())
+        if case.publication is not None and to_do == "publish and take":
+            writer.mark_published(case.publication)
+        common.take_attempt(writer, snapshot, keys, holder=worker.holder, until=until)
+        return writer.writes(self.ref.wire())

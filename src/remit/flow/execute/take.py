@@ -104,7 +104,7 @@ def take_unit(
     breaker_at = breaker_key(case.tenant_id, case.action_type) if tool_known else None
     # Where its tool is watched, a call is made by itself, so that it counts for that.
     taking = _Taking(context, keys, holder, now, breaker_at, shared, acts=act_in_store and not tool_known)
-    return _whole(taking)
+    return taking.unit()
 
 
 def take_held_unit(
@@ -115,19 +115,7 @@ def take_held_unit(
     taking = _Taking(
         context, held.keys, held.holder, now, breaker_at, facts, delivered=True, calls_seen=held.calls_seen
     )
-    return _whole(taking)
-
-
-def _whole(taking: _Taking) -> UnitOfWork[Taken | Held | Ended | None]:
-    keys, breaker_at = taking.keys, taking.breaker_at
-    reads = [*keys.begun(), *([breaker_at] if breaker_at else [])]
-
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        touched = touched_keys(taking.context, snapshot, keys) if taking.acts else ()
-        charged = keys.charged(snapshot) if taking.may_give_back(snapshot) else ()
-        return [*keys.pinned_type(snapshot), *charged, *keys.private(snapshot), *touched]
-
-    return UnitOfWork(reads, taking.decide, more)
+    return taking.unit()
 
 
 def take_delivered_unit(
@@ -147,8 +135,7 @@ def take_delivered_unit(
     Counters are named only where a charge may go back: whoever names them is in the way of every decision.
     """
     taking = _Taking(context, keys, holder, now, trial_at, facts, delivered=True)
-    reads = [*keys.begun(), *keys.pinned_type(known), *keys.private(known), *([trial_at] if trial_at else [])]
-    return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
+    return taking.unit_of_known(known)
 
 
 class _Taking(msgspec.Struct, frozen=True):
@@ -164,6 +151,27 @@ class _Taking(msgspec.Struct, frozen=True):
     """The calls that were marked when it was held: with another one it is held no more."""
     acts: bool = False
     """Is an action in this store made in this write?"""
+
+    def unit(self) -> UnitOfWork[Taken | Held | Ended | None]:
+        return UnitOfWork([*self.keys.begun(), *self._breakers_at()], self.decide, self.then_reads)
+
+    def unit_of_known(self, known: Snapshot) -> UnitOfWork[Taken | Held | Ended | None]:
+        """With the places of its type and of its private values, which are known already."""
+        keys = self.keys
+        reads = [*keys.begun(), *keys.pinned_type(known), *keys.private(known), *self._breakers_at()]
+        return UnitOfWork(reads, self.decide, self.charged_if_over)
+
+    def _breakers_at(self) -> list[Key[ToolBreaker]]:
+        return [] if self.breaker_at is None else [self.breaker_at]
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        keys = self.keys
+        touched = touched_keys(self.context, snapshot, keys) if self.acts else ()
+        charged = keys.charged(snapshot) if self.may_give_back(snapshot) else ()
+        return [*keys.pinned_type(snapshot), *charged, *keys.private(snapshot), *touched]
+
+    def charged_if_over(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return self.keys.charged(snapshot) if self.is_over(snapshot) else ()
 
     def may_give_back(self, snapshot: Snapshot) -> bool:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.gate.amount import on_wire
 from remit.core.gate.bounds import BoundsInForce
@@ -14,10 +14,13 @@ from remit.core.values import instant
 from remit.flow.context import Context, one
 from remit.flow.reading.usage import accounts_of, charged_limits, used_today
 
+if TYPE_CHECKING:
+    from remit.core.views import MostUsedAnswer
+
 DAY = "day"
 
 
-def most_used(context: Context, bounds: BoundsInForce, now: datetime) -> list[dict[str, Any]]:
+def most_used(context: Context, bounds: BoundsInForce, now: datetime) -> list[MostUsedAnswer]:
     """
     Every budget, every part of one and every limit that anything is used of, the fullest first. One of 0 is none.
 
@@ -27,7 +30,7 @@ def most_used(context: Context, bounds: BoundsInForce, now: datetime) -> list[di
     return sorted(found, key=lambda each: (-each["share"], each["of"], each["name"] or "", each["action_type"] or ""))
 
 
-def _budgets(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator[dict[str, Any]]:
+def _budgets(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator[MostUsedAnswer]:
     used = used_today(context, bounds, now)
     for account in accounts_of(bounds, used):
         in_force = bounds.budget(account, now)
@@ -37,14 +40,14 @@ def _budgets(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator
             yield from _line(f"account:{account}", left.limit, left.used, resets_at, action_type=action_type)
 
 
-def _ceiling(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator[dict[str, Any]]:
+def _ceiling(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator[MostUsedAnswer]:
     in_force = bounds.budget("", now)
     used = one(context, Key(USAGE, bounds.bounds.tenant, tenant_usage_id(in_force.tenant_day)))
     ceiling = in_force.ceiling(used)
     yield from _line("tenant", ceiling.limit, ceiling.used, in_force.tenant_day.ends_at)
 
 
-def _limits(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator[dict[str, Any]]:
+def _limits(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator[MostUsedAnswer]:
     for limit, owner, usage in charged_limits(context, bounds, now):
         spec = limit.spec
         if usage is not None and not spec.log_only:
@@ -62,7 +65,7 @@ def _line(
     per: str = DAY,
     unit: str | None = None,
     action_type: str | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[MostUsedAnswer]:
     if limit and used:
         yield {
             "of": of,

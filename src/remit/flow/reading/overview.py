@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.records import DAILY_COUNTS, Key
-from remit.core.values import instant
+from remit.core.values import instant, view_of
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.reading.most_used import most_used
 from remit.flow.reading.status import stops
 from remit.flow.reading.waiting import waiting_count
 
+if TYPE_CHECKING:
+    from remit.core.views import AloneAnswer, OverviewAnswer, TodayAnswer, WaitingAnswer
+
 MOST_SHOWN = 12
 
 
-def overview(context: Context, tenant_id: str, now: datetime, *, answerer: str | None) -> dict[str, Any]:
+def overview(context: Context, tenant_id: str, now: datetime, *, answerer: str | None) -> OverviewAnswer:
     """
     Made of counters and of what stands at the head of indexed lists: it costs the same however many intents there are.
 
@@ -33,11 +36,11 @@ def overview(context: Context, tenant_id: str, now: datetime, *, answerer: str |
         "waiting": _waiting(context, tenant_id, answerer),
         "unknown": context.store.counts(tenant_id, ["UNKNOWN"]).get("UNKNOWN", 0),
         "most_used": most_used(context, bounds, now)[:MOST_SHOWN],
-        "stops": [stop.wire() for stop in stops(context, tenant_id)],
+        "stops": [view_of(stop) for stop in stops(context, tenant_id)],
     }
 
 
-def _waiting(context: Context, tenant_id: str, answerer: str | None) -> dict[str, Any]:
+def _waiting(context: Context, tenant_id: str, answerer: str | None) -> WaitingAnswer:
     count = waiting_count(context, tenant_id, answerer)
     oldest_at = context.store.oldest_waiting(tenant_id) if count else None
     first = context.store.waiting(tenant_id, None, None, 1) if count else []
@@ -48,7 +51,7 @@ def _waiting(context: Context, tenant_id: str, answerer: str | None) -> dict[str
     }
 
 
-def _today(context: Context, bounds: BoundsInForce, now: datetime) -> dict[str, Any]:
+def _today(context: Context, bounds: BoundsInForce, now: datetime) -> TodayAnswer:
     tenant_id, today = bounds.bounds.tenant, bounds.day(now)
     counted = one(context, Key(DAILY_COUNTS, tenant_id, today.date))
     day = counted or DailyCounts(date=today.date, timezone=today.timezone)
@@ -69,7 +72,7 @@ def _today(context: Context, bounds: BoundsInForce, now: datetime) -> dict[str, 
     }
 
 
-def _alone(day: DailyCounts) -> Iterator[dict[str, Any]]:
+def _alone(day: DailyCounts) -> Iterator[AloneAnswer]:
     """By type, the most frequent first."""
     counts: Counter[str] = Counter()
     ended: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -84,5 +87,5 @@ def _alone(day: DailyCounts) -> Iterator[dict[str, Any]]:
             "count": count,
             "failed": ended[name]["FAILED"],
             "unknown": ended[name]["UNKNOWN"],
-            "sums": [row.wire() for row in day.sums if row.action_type == name],
+            "sums": [view_of(row) for row in day.sums if row.action_type == name],
         }

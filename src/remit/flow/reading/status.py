@@ -35,6 +35,9 @@ from remit.flow.reading.waiting import WaitingFilter, soonest, waiting
 from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor
 
 QueueOrder = Literal["turns", "expiry", "amount"]
+MAY_WAIT = WAITING | UNFINISHED
+"""The statuses in which an intent may wait behind the pause of its tool."""
+
 MOST_SORTED = 500
 """Of so many, the soonest to expire, the largest amounts are sought."""
 
@@ -97,7 +100,7 @@ def _waits_for(context: Context, case: Case, now: datetime) -> dict[str, Any]:
     The pause of its tool, behind which an intent waits that is to be executed, or would be if it were approved; and
     that no worker has taken it, where that is not why.
     """
-    if case.status not in WAITING | UNFINISHED:
+    if case.status not in MAY_WAIT:
         return {"paused_tool": None, "not_taken": None}
     paused = paused_tools(context, case.tenant_id, [case]).get(case.action_type)
     return {"paused_tool": paused, "not_taken": None if paused else not_taken(case, now)}
@@ -171,7 +174,11 @@ def intents(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Intents, newest first, and the cursor of the next page; with `describe`, each as `described` says it."""
     found = context.store.cases(tenant_id, which, after, page_size(limit))
-    lines = [_line(case) for case in found]
+    paused = paused_tools(context, tenant_id, [case for case in found if case.status in MAY_WAIT])
+    lines = [
+        {**_line(case), "paused_tool": paused.get(case.action_type) if case.status in MAY_WAIT else None}
+        for case in found
+    ]
     if describe:
         lines = [{**line, **more} for line, more in zip(lines, described(context, tenant_id, found), strict=True)]
     return lines, case_cursor(found[-1]) if len(found) == limit else None

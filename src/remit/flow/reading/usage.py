@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.gate.amount import on_wire
 from remit.core.gate.bounds import BoundsInForce
@@ -20,12 +20,15 @@ from remit.core.gate.budget import (
 )
 from remit.core.gate.limit import LimitInForce, Scope
 from remit.core.records import USAGE, Key
-from remit.core.values import instant
+from remit.core.values import instant, view_of
 from remit.flow.context import Context, bounds_key, bounds_of, stops_keys, stops_over
 from remit.ports import Snapshot
 
+if TYPE_CHECKING:
+    from remit.core.views import BudgetLeft, CeilingAnswer, LimitLeft, OfTypeAnswer, PrincipalLeft, UsageAnswer
 
-def usage(context: Context, tenant_id: str, account_id: str | None, now: datetime) -> dict[str, Any]:
+
+def usage(context: Context, tenant_id: str, account_id: str | None, now: datetime) -> UsageAnswer:
     """
     Use, what is left now, and when it resets: of each account named or seen today, of each principal named or seen,
     and over all together.
@@ -44,7 +47,7 @@ def usage(context: Context, tenant_id: str, account_id: str | None, now: datetim
         "ceiling": _ceiling_usage(budget, used.get(ceiling_at)),
         "limits": _left(used, tenant_id, together, "", None),
         "principals": principals_usage(context, bounds, now),
-        "stops": [stop.wire() for pulled in stops_over(seen, tenant_id) for stop in pulled.stops],
+        "stops": [view_of(stop) for pulled in stops_over(seen, tenant_id) for stop in pulled.stops],
     }
 
 
@@ -64,7 +67,7 @@ def accounts_of(bounds: BoundsInForce, used: dict[str, Usage]) -> list[str]:
     return sorted({*bounds.bounds.accounts, *map(account_of, used)})
 
 
-def account_usage(context: Context, bounds: BoundsInForce, account_id: str, now: datetime) -> dict[str, Any]:
+def account_usage(context: Context, bounds: BoundsInForce, account_id: str, now: datetime) -> BudgetLeft:
     """One account's budget today, and its limits now."""
     in_force, tenant_id = bounds.budget(account_id, now), bounds.bounds.tenant
     own = _limits_of(bounds, "account", now)
@@ -76,7 +79,7 @@ def account_usage(context: Context, bounds: BoundsInForce, account_id: str, now:
         "account_id": account_id,
         "max_autonomous_per_day": daily.limit,
         "used": daily.used,
-        "left": daily.left,
+        "left": daily.left or 0,
         "per_action_type": {name: _of_type(counted) for name, counted in in_force.per_action_type(used).items()},
         "timezone": in_force.day.timezone,
         "resets_at": instant(in_force.day.ends_at),
@@ -84,7 +87,7 @@ def account_usage(context: Context, bounds: BoundsInForce, account_id: str, now:
     }
 
 
-def principals_usage(context: Context, bounds: BoundsInForce, now: datetime) -> list[dict[str, Any]]:
+def principals_usage(context: Context, bounds: BoundsInForce, now: datetime) -> list[PrincipalLeft]:
     """The limits of each principal that the bounds name or for which anything ran now, by name."""
     own, tenant_id = _limits_of(bounds, "principal", now), bounds.bounds.tenant
     if not own:
@@ -140,12 +143,12 @@ def _windows(
 
 def _left(
     seen: Snapshot, tenant_id: str, limits: Sequence[LimitInForce], account_id: str, principal: str | None
-) -> list[dict[str, Any]]:
+) -> list[LimitLeft]:
     keys = _windows(tenant_id, limits, account_id, principal)
     return [_limit_left(limit, seen.get(key)) for limit, key in zip(limits, keys, strict=True)]
 
 
-def _limit_left(limit: LimitInForce, usage: Usage | None) -> dict[str, Any]:
+def _limit_left(limit: LimitInForce, usage: Usage | None) -> LimitLeft:
     spec, window = limit.spec, limit.window
     used = usage.used(ONLY) if usage else 0
     return {
@@ -163,18 +166,18 @@ def _limit_left(limit: LimitInForce, usage: Usage | None) -> dict[str, Any]:
     }
 
 
-def _of_type(counted: Remaining) -> dict[str, int | None]:
+def _of_type(counted: Remaining) -> OfTypeAnswer:
     return {"limit": counted.limit, "used": counted.used, "left": counted.left}
 
 
-def _ceiling_usage(in_force: BudgetInForce, used: Usage | None) -> dict[str, Any] | None:
+def _ceiling_usage(in_force: BudgetInForce, used: Usage | None) -> CeilingAnswer | None:
     if in_force.tenant_budget is None:
         return None
     ceiling = in_force.ceiling(used)
     return {
-        "max_autonomous_per_day": ceiling.limit,
+        "max_autonomous_per_day": in_force.tenant_budget.max_autonomous_per_day,
         "used": ceiling.used,
-        "left": ceiling.left,
+        "left": ceiling.left or 0,
         "timezone": in_force.tenant_day.timezone,
         "resets_at": instant(in_force.tenant_day.ends_at),
     }

@@ -31,6 +31,7 @@ from remit.ports import (
     cursor_of,
 )
 from remit.stores.dynamodb.bounds import altered_parts, versioned_whole
+from remit.stores.dynamodb.dropping import MOST_DROPPED, DropIfDue
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
     Item,
@@ -182,6 +183,14 @@ class DynamoStore:
         records = [(sort.split("#")[1], record_of(items[key])) for sort, key in found if key in items]
         # The index may be behind.
         return [(tenant, cast(S, each)) for tenant, each in records if (at := due_at(each)) and at <= now]
+
+    def drop_due(self, kind: Kind[Any], now: datetime, limit: int) -> int:
+        parts = timed_parts(kind.name, self.table.due_parts_now())
+        places = self._reading.placed(DUE, parts, Between(high=f"{moment(now)}~"))
+        found = islice(places, min(limit, MOST_DROPPED))
+        keys = [Key(kind, sort.split("#")[1], id) for sort, (_, id) in found]
+        answers = self.transact([DropIfDue(key, now).unit() for key in keys])
+        return sum(answer is True for answer in answers)
 
     # EventBridge and Step Functions carry approvals to what executes them: this store is nobody's queue.
 

@@ -108,6 +108,8 @@ class SqlBatch:
     def __init__(self, load: Load, known: Mapping[RecordId, Shown], count_slots: int = 1) -> None:
         """`known` is as last committed, and need not be loaded. A count of what waits is so many rows at most."""
         self._load, self._known, self._count_slots = load, known, count_slots
+        self.wrote_directly = False
+        """Was anything written in this transaction that is none of its changes?"""
         self._loaded: dict[RecordId, Shown] = {}
         self._touched: set[RecordId] = set()
         """Every place that is not as it was loaded, and maybe further ones."""

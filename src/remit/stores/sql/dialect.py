@@ -158,6 +158,13 @@ class Dialect(Protocol):
         """`fetch` for the one who writes: rows that another writer has taken are passed over, these are ours."""
         ...
 
+    def drop_due(self, driver: Any, table: str, now_us: int, limit: int) -> int:
+        """
+        In the writer's open transaction: delete so many rows whose `due_at_us` has come, the longest due first, and
+        none of which another transaction has hold. Answers how many.
+        """
+        ...
+
     def stream(self, driver: Any, sql: str, parameters: dict[str, Any]) -> Rows:
         """The rows, a few at a time, as of one moment."""
         ...

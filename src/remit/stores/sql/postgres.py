@@ -218,6 +218,12 @@ class Postgres:
     def take(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return self.fetch(driver, f"{sql} FOR UPDATE OF cases SKIP LOCKED", parameters)
 
+    def drop_due(self, driver: psycopg.Connection, table: str, now_us: int, limit: int) -> int:
+        _begin_along(driver)
+        # By their places, which the lock keeps: whoever changes one of them waits, and finds it gone.
+        due = f"SELECT ctid FROM {table} WHERE due_at_us <= %s ORDER BY due_at_us LIMIT %s FOR UPDATE SKIP LOCKED"
+        return driver.execute(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY({due}))", (now_us, limit)).rowcount
+
     def stream(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> Generator[Row, None, None]:
         with driver.cursor(name="remit_stream") as cursor:
             cursor.itersize = _STREAMED_ROWS

@@ -21,10 +21,10 @@ _NULL = _LENGTH(-1)
 _TEXT, _BYTES, _BIGINT = 25, 17, 20
 
 
-def text(value: str) -> bytes:
+def text(value: str | None) -> bytes | None:
     """Raises `DataError`, as the others do, for what no column of this type holds."""
     try:
-        return value.encode()
+        return None if value is None else value.encode()
     except UnicodeEncodeError as error:
         raise DataError(str(error)) from None
 

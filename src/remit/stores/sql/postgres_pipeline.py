@@ -23,7 +23,7 @@ class Statement(NamedTuple):
     """One with `$1` for its first value; without any, and so `None`, it is not prepared."""
 
     sql: bytes
-    values: Sequence[bytes] | None = None
+    values: Sequence[bytes | None] | None = None
 
 
 _FORGET = Statement(b"DEALLOCATE ALL")

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,9 @@ class Sqlite:
         # Who writes is alone from BEGIN on.
         return self.fetch(driver, sql, parameters)
 
+    def drop_due(self, driver: sqlite3.Connection, table: str, now_us: int, limit: int) -> int:
+        return driver.execute(_drop_due(table), (now_us, limit)).rowcount
+
     def stream(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         return driver.execute(_translated(sql), _sent(parameters))
 
@@ -281,6 +284,12 @@ def _update(table: str, columns: Sequence[str]) -> str:
 def _upsert(table: str) -> str:
     changed = ", ".join(f"{column} = excluded.{column}" for column in TABLES[table][:-2])
     return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
+
+
+@cache
+def _drop_due(table: str) -> str:
+    due = f"SELECT tenant_id, id FROM {table} WHERE due_at_us <= ? ORDER BY due_at_us LIMIT ?"
+    return f"DELETE FROM {table} WHERE (tenant_id, id) IN ({due})"
 
 
 _WRITE: dict[tuple[str, Operation], str] = {

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Self, TypeVar, cast
@@ -60,6 +61,22 @@ _BEFORE_ALL = -(2**62)
 _PAGE = 500
 
 
+@dataclass(slots=True)
+class _DropDue:
+    """A call of the group commit that deletes in the open transaction by itself, and brings no units."""
+
+    dialect: Dialect
+    table: str
+    now_us: int
+    limit: int
+    dropped: int = 0
+
+    def find(self, begun: Begun) -> Sequence[UnitOfWork[Any]]:
+        self.dropped = self.dialect.drop_due(begun.driver, self.table, self.now_us, self.limit)
+        begun.batch.wrote_directly |= self.dropped > 0
+        return ()
+
+
 class SqlStore:
     """A store in SQLite or PostgreSQL. Open it with `SqlStore.open`; share it between threads."""
 
@@ -95,6 +112,8 @@ class SqlStore:
         return self._group_commit.submit(units) if units else []
 
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        self._writer.expect_claims()
+
         def find(begun: Begun) -> list[UnitOfWork[T]]:
             return list(map(unit_for, self._queue.take(begun.driver, wanted, begun.batch)))
 
@@ -152,6 +171,11 @@ class SqlStore:
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
         rows = self._fetch(queries.due_records(kind.name), now=microseconds(now), limit=limit)
         return [(tenant_id, cast(S, parse_record(kind.name, body))) for tenant_id, body in rows]
+
+    def drop_due(self, kind: Kind[Any], now: datetime, limit: int) -> int:
+        dropping = _DropDue(self._dialect, kind.name, microseconds(now), limit)
+        self._group_commit.submit((), dropping.find)
+        return dropping.dropped
 
     def busy(self, runnable: Runnable | None = None) -> bool:
         sql, given = busy_query(runnable)

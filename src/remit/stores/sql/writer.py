@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.ports import UnitOfWork
-from remit.stores.group_commit import MOST_DECIDING_S, Find, PendingCall
+from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
 from remit.stores.sql.batch import RowChange, SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
 from remit.stores.sql.kept import KeptRecords
@@ -103,6 +103,10 @@ class SqlWriter:
             for call in calls:
                 self.carry_out([call])
 
+    def expect_claims(self) -> None:
+        """A worker takes executions through this writer."""
+        self._kept.expect_claims()
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -134,7 +138,7 @@ class SqlWriter:
             self._dialect.begin(driver)
             carried_out, batch = self._decide(driver, calls)
             changes = batch.changes()
-            if changes:
+            if changes or batch.wrote_directly:
                 written = batch.written()
                 self._commit(driver, carried_out, changes)
                 self._kept.committed(written)
@@ -151,16 +155,12 @@ class SqlWriter:
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known, self._dialect.count_slots)
         begun = Begun(driver, batch)
-        found = [(call, call.units if call.find is None else self._claimed(call.find, begun)) for call in calls]
+        found = [(call, call.units if call.find is None else call.find(begun)) for call in calls]
         batch.prefetch([unit for _, units in found for unit in units], self._kept.last_seen)
         carried_out = _CarriedOut()
         for call, units in found:
             carried_out.add(batch, call, units)
         return carried_out, batch
-
-    def _claimed(self, find: Find, begun: Begun) -> Sequence[UnitOfWork[Any]]:
-        self._kept.expect_claims()
-        return find(begun)
 
     def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
         found = loaded(self._dialect, driver, places, lock=True)
