@@ -17,7 +17,7 @@ from bench.world import PROPOSAL, TENANT, open_world
 ASKED = 10
 _READING = (
     *("intents", "queue", "sampled", "usage", "overview", "timeline"),
-    *("export", "ledger", "report", "verify", "suggest"),
+    *("export", "ledger", "verify", "suggest"),
 )
 _OF_AN_INTENT = ("status", "why")
 
@@ -46,6 +46,7 @@ def _lines(intent_id: str) -> Iterator[tuple[str, list[str]]]:
     yield "--version", ["--version"]
     for name in _READING:
         yield name, [name, "--tenant", TENANT]
+    yield "report", ["report", "--tenant", TENANT, "--from", "2026-01-01"]
     for name in _OF_AN_INTENT:
         yield name, [name, intent_id, "--tenant", TENANT]
 

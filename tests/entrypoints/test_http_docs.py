@@ -74,7 +74,7 @@ def _prepared(world, place, line):
     elif "/judge" in line:
         world.submit(name, action_type=NOTE)
         world.work()
-    elif "/answer" in line or "/result" in line:
+    elif any(part in line for part in ("/answer", "/result", "/auto-exec-state")):
         world.submit(name, action_type=NOTE, proposed_by="reader")
         world.work()
     elif "/begin " in line or "/finish " in line or "/renew " in line:
