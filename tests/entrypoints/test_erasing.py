@@ -70,13 +70,14 @@ def test_while_results_are_erased_executions_go_on(remit, monkeypatch):
         ended(worker)
 
 
-def test_a_store_that_is_held_is_asked_again(remit, monkeypatch):
+@pytest.mark.parametrize("error", [TryLater("held by another writer"), RuntimeError("nobody has thought of it")])
+def test_what_keeps_it_from_erasing_keeps_it_once(remit, monkeypatch, error):
     stop, erase_over, asked = threading.Event(), remit.results.erase_over, []
 
     def held_once():
         asked.append(1)
         if len(asked) == 1:
-            raise TryLater("held by another writer")
+            raise error
         return erase_over()
 
     monkeypatch.setattr(remit.results, "erase_over", held_once)
