@@ -14,7 +14,7 @@ from remit.core.values import check_text
 from remit.flow import erase_results
 from remit.flow.context import Context
 from remit.flow.reading import result as result_flow
-from remit.grouping import Pace
+from remit.pace import Pace
 from remit.ports import Clock
 
 ERASED_EVERY = timedelta(seconds=30)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.outcome import CallResult
 from remit.flow.execute import Taken
-from remit.grouping import Pace
+from remit.pace import Pace
 from remit.wiring import Remit
 
 log = logging.getLogger(__name__)
