@@ -7,6 +7,7 @@ will ever open again.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ class SqliteFile:
         """
         before = self._file()
         mode = "rw" if self._was_there else "rwc"
-        uri = f"file:{quote(str(self._path))}?mode={mode}"
+        # Of what begins with two slashes the first part would be taken for a host.
+        before_path = "file://" if self._path.is_absolute() else "file:"
+        uri = f"{before_path}{quote(os.fsencode(self._path))}?mode={mode}"
         driver = sqlite3.connect(uri, uri=True, factory=FileConnection, **options)
         self._was_there = True
         # Of before, should it have been replaced meanwhile: then it is found out at the next look.
