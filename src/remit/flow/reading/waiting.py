@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce
@@ -20,6 +20,9 @@ from remit.core.waiting_counts import ANYBODY, KINDS_COUNTED, CountKind, Waiting
 from remit.flow.context import Context, bounds_key, bounds_now, bounds_of
 from remit.flow.reading.deputies import handovers
 from remit.ports import QueueLine, QueuePlace
+
+if TYPE_CHECKING:
+    from remit.core.views import QueueGroupsAnswer
 
 MOST_GROUPED = 1000
 """So many groups of a kind are told, the largest: agents may name as many accounts as they like."""
@@ -72,7 +75,7 @@ class WaitingGroups:
     by_type: Sequence[tuple[str, int]]
     by_account: Sequence[tuple[str, int]]
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> QueueGroupsAnswer:
         return {
             "total": self.total,
             "assigned": self.assigned,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from remit.core.views import ReportAnswer
 
 INVARIANTS = {
     1: "a window's counter equals the unreleased policy approvals charged to it",
@@ -79,7 +82,7 @@ class Report:
         self.broken_count += part.broken_count
         self.newer |= part.newer
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ReportAnswer:
         return {
             "ok": self.ok,
             "tenant_id": self.tenant_id,
