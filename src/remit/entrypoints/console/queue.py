@@ -303,7 +303,7 @@ def _page(
         items=items,
         ended=ended,
         focused=focused,
-        detail=shown_card(remit, visitor, focused)["item"] if focused else None,
+        detail=_detail(remit, visitor, focused) if focused else None,
         after=chosen.after,
         chosen=chosen.query,
         groups=remit.queue_groups(visitor.tenant_id, answerer=visitor.name),
@@ -314,6 +314,15 @@ def _page(
         to_judge=remit.sampled_count(visitor.tenant_id),
         most_to_judge=MOST_COUNTED,
     )
+
+
+def _detail(remit: Remit, visitor: Visitor, action_intent_id: str) -> dict[str, Any] | None:
+    """The card beside the list. Where the ledger has lost its content there is none, and the list stays."""
+    try:
+        item: dict[str, Any] | None = shown_card(remit, visitor, action_intent_id)["item"]
+    except NotFound:
+        return None
+    return item
 
 
 def _ended(remit: Remit, visitor: Visitor, name: str) -> dict[str, Any] | None:
