@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from remit.core.diagnosis import Diagnosis
     from remit.core.ledger.verification import KeptHead, Report
     from remit.core.views import (
+        EntryAnswer,
         FailingToolAnswer,
         ListedIntent,
         OverviewAnswer,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         UsageAnswer,
         WhyAnswer,
     )
+    from remit.core.views.report import PeriodReport
 
 
 class Reading(Part):
@@ -282,7 +284,7 @@ class Reading(Part):
 
     def report(
         self, tenant_id: str, first: datetime, before: datetime, *, verified: Report | None = None
-    ) -> dict[str, Any]:
+    ) -> PeriodReport:
         """
         A report from `first` on and before `before`: what ran alone and why, what people answered and how fast,
         what failed, and every change of bounds, stops and keys. `verified` is what `verify` said, to stand in it.
@@ -293,7 +295,7 @@ class Reading(Part):
         check_moment("before", before)
         return report_flow.report(self.context, tenant_id, first, before, self.clock.now(), verified)
 
-    def export(self, tenant_id: str, *, by: str | None = None) -> Iterator[dict[str, Any]]:
+    def export(self, tenant_id: str, *, by: str | None = None) -> Iterator[EntryAnswer]:
         """
         Every ledger entry of a tenant, closed by a seal that is written when the rest has been read.
 
