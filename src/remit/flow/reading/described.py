@@ -57,7 +57,7 @@ def _one(
     amounts = {name: view_of(amount) for name, amount in amounts_in(pinned, intent).items()}
     spec, shown = bounds.action_type(intent.action_type), view_of(intent)
     return {
-        "title": headline(spec.title if spec else None, shown, amounts),
+        "title": headline(spec.title if spec else None, intent.as_committed.wire(), amounts),
         "target": shown["target"],
         "proposed_by": intent.proposed_by,
         "amounts": amounts,
