@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from remit.core.errors import NotActed
 
 if TYPE_CHECKING:
-    from remit.core.lifecycle import Status
     from remit.core.views import AgentAnswer
 
 
@@ -31,7 +30,7 @@ class NotRun(Exception):
         return self.answer["action_intent_id"]
 
     @property
-    def status(self) -> Status:
+    def status(self) -> str:
         return self.answer["status"]
 
 
