@@ -39,7 +39,6 @@ from remit.ports import (
     Store,
     WorkerFunction,
 )
-from remit.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from remit.stores.dynamodb import DynamoStore
@@ -300,6 +299,8 @@ def operators_secret(secret_id: str) -> str | None:
 
 def _open_store(url: str, create: bool) -> Store:
     if url == "memory://":
+        from remit.stores.memory import MemoryStore
+
         return MemoryStore()
     if url.startswith("dynamodb:"):
         return _open_dynamodb(url)

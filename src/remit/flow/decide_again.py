@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.intent import Proposal
 from remit.flow.context import Context
@@ -15,8 +16,7 @@ from remit.flow.submit import SubmitIntent
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class DecidedAgain:
+class DecidedAgain(Struct, frozen=True):
     """
     The gate's word on an intent that was looked at anew.
 
@@ -31,7 +31,7 @@ class DecidedAgain:
     explanation: str
 
     def wire(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
 class DecideAgain:

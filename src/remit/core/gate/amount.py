@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Annotated, Any
 
+from msgspec import Struct
 from pydantic import AfterValidator, Field
 
 from remit.core.errors import InvalidInput
@@ -81,8 +81,7 @@ class AmountSpec(Request):
         return None if _is_path(self.unit) else self.unit
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """So many ten-thousandths of a unit."""
 
     ten_thousandths: int
@@ -97,8 +96,7 @@ class Amount:
         return {"value": self.value, "unit": self.unit, "problem": None}
 
 
-@dataclass(frozen=True, slots=True)
-class AmountUnknown:
+class AmountUnknown(Struct, frozen=True):
     """The arguments do not say how much it is; `problem` names the path and what is wrong there."""
 
     problem: str

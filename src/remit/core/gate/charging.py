@@ -5,9 +5,8 @@ Charging: what one approval takes of every limit that applies, all of it or noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from remit.core.gate.amount import in_units, on_wire
 from remit.core.gate.budget import Counter, Limit, Refusal, Usage, split_window_id
@@ -43,8 +42,7 @@ class Charge(Record, frozen=True):
         return None if self.unit is UNSET else self.unit
 
 
-@dataclass(frozen=True, slots=True)
-class Shortfall:
+class Shortfall(Struct, frozen=True):
     """The limit that has no room left, and when it has again; or of which it is not known what is taken."""
 
     limit: Limit

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from remit.app.offline import replay_export
 from remit.core.errors import InvalidInput
@@ -63,8 +63,7 @@ def replay_stored(remit: Remit, before: BoundsInForce, after: BoundsInForce, per
         return remit.replay_change(before, after, period=period, advance=advance)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """The lines of a file, read anew each time."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from remit.core.execution.publication import not_taken_since
 from remit.core.gate.amount import PLACES
@@ -22,8 +23,7 @@ MOST_TENANTS = 200
 _LOOK_AT = 500
 
 
-@dataclass(slots=True)
-class Measured:
+class Measured(Struct):
     """
     By tenant: how long the queue is, its oldest, the lag of publication; by tenant and account: what is left; by tenant
     and action type: how long its tool has been paused, and how long the oldest approval has waited for a worker.

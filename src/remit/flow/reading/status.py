@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
+
+from msgspec.structs import asdict
 
 from remit.core.errors import InvalidInput, NotFound
 from remit.core.execution.approval import is_auto_executed

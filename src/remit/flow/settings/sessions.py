@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import Unauthenticated
 from remit.core.identity.api_key import parse_key
@@ -59,8 +60,7 @@ def begin(
     return answer_of(context.store.transact([beginning.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class BeginSession:
+class BeginSession(Struct, frozen=True):
     """Store a session, and drop what is over."""
 
     text: SecretText
@@ -116,8 +116,7 @@ def _end_in(context: Context, tenant_id: str, logout: IssuerLogout, now: datetim
     return len(ended)
 
 
-@dataclass(frozen=True, slots=True)
-class EndSessions:
+class EndSessions(Struct, frozen=True):
     """
     Drop sessions, whether they are there or not, and with them the browsers that were `told` in them: so that nobody
     signs out and is told on. Browsers that were turned on anew meanwhile, through another session, stay.
@@ -184,8 +183,7 @@ def make_link(
     return answer_of(context.store.transact([making.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class MakeLink:
+class MakeLink(Struct, frozen=True):
     """Store a link with its entry in the tenant's chain, and drop what is over."""
 
     context: Context
@@ -220,8 +218,7 @@ def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now:
     return answer_of(context.store.transact([RedeemLink(shown, text, on_loopback, now).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class RedeemLink:
+class RedeemLink(Struct, frozen=True):
     """Use up the link that was `shown`, and begin the session whose cookie is `text`."""
 
     shown: SecretText
@@ -246,8 +243,7 @@ def answer_link(context: Context, token: str, now: datetime) -> tuple[Principal,
     return _principal(link), answers
 
 
-@dataclass(frozen=True, slots=True)
-class UseAnswerLink:
+class UseAnswerLink(Struct, frozen=True):
     """Use such a link up: in the write that answers. Raises `Unauthenticated`."""
 
     token: str

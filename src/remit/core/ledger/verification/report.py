@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 INVARIANTS = {
     1: "a window's counter equals the unreleased policy approvals charged to it",
@@ -21,8 +22,7 @@ Broken = Callable[[int, str, str], None]
 """Takes down one finding: the invariant, where, the problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One broken invariant: its number, where, and what is wrong there."""
 
     invariant: int
@@ -37,8 +37,7 @@ MOST_FINDINGS = 1000
 """How many findings a report names; the rest is counted."""
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """
     The findings of a verification. `ok` if nothing is broken; `sealed` if a seal covers the whole file.
 
