@@ -16,6 +16,7 @@ from pathlib import Path
 import zstandard
 
 from bench.lives import lived
+from remit.stores.packing import SETTINGS
 
 TRAINING: dict[str, dict[str, int]] = {
     "lines": {"level": 3, "dict_size": 64 * 1024},
@@ -31,7 +32,7 @@ def main() -> None:
     for name, samples in (("lines", left.lines), ("records", left.records)):
         trained = _trained(samples, **TRAINING[name])
         (Path(sys.argv[1]) / f"{name}.zdict").write_bytes(trained.as_bytes())
-        sys.stdout.write(f"{name}: {_measured(trained, samples[::TESTED], TRAINING[name]['level'])}\n")
+        sys.stdout.write(f"{name}: {_measured(trained, samples[::TESTED])}\n")
 
 
 def _trained(samples: Sequence[bytes], **how: int) -> zstandard.ZstdCompressionDict:
@@ -39,8 +40,8 @@ def _trained(samples: Sequence[bytes], **how: int) -> zstandard.ZstdCompressionD
     return zstandard.train_dictionary(samples=known, **how)
 
 
-def _measured(trained: zstandard.ZstdCompressionDict, samples: Sequence[bytes], level: int) -> str:
-    packer = zstandard.ZstdCompressor(level=level, dict_data=trained, write_checksum=False, write_dict_id=False)
+def _measured(trained: zstandard.ZstdCompressionDict, samples: Sequence[bytes]) -> str:
+    packer = zstandard.ZstdCompressor(compression_params=SETTINGS, dict_data=trained)
     before, after = sum(map(len, samples)), sum(len(packer.compress(sample)) for sample in samples)
     return f"{len(samples)} samples of {before // len(samples)} bytes, packed to {after // len(samples)}"
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import uuid_utils
 
@@ -22,6 +22,7 @@ from remit.core.errors import InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
 from remit.core.execution.breaker import PAUSE_AFTER, BreakerRules
 from remit.core.gate.action_type import CALLER, FUNCTION
+from remit.core.url_options import url_options
 from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
@@ -272,13 +273,13 @@ def open_sender(url: str) -> SendingPublisher:
     Raises `InvalidInput` for a url that is not understood.
     """
     parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    if parts.scheme != "eventbridge" or not parts.netloc or not options.keys() <= {"region", "endpoint_url"}:
+    options = url_options(parts.query, ("region", "endpoint_url"))
+    if parts.scheme != "eventbridge" or not parts.netloc or options is None:
         raise InvalidInput("sender", f"{url!r} is not understood", "use eventbridge://BUS?region=…&endpoint_url=…")
     # Imported here: only who sends needs boto3.
     from remit.publishers.eventbridge import EventBridgePublisher
 
-    return EventBridgePublisher.open(parts.netloc, **options)
+    return EventBridgePublisher.open(parts.netloc, **{name: said for name, said in options.items() if said})
 
 
 def open_secrets(prefix: str) -> SecretSource:

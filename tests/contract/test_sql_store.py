@@ -442,6 +442,28 @@ def test_a_connection_lost_before_the_commit_is_asked_for_is_tried_again(open_st
     assert (len(lost), counted(there)) == (1, 1)
 
 
+@pytest.mark.parametrize("ends", ["pg_cancel_backend", "pg_terminate_backend"])
+def test_what_is_ended_before_it_comes_to_the_commit_is_tried_again(open_store, postgres_url, ends):
+    there = open_store("postgres")
+    with closing(psycopg.connect(postgres_url)) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("LOCK TABLE usages IN SHARE MODE")
+        written = pool.submit(there.transact, [counting()])
+        waiting = until(lambda: waits_for_a_lock(postgres_url), what="the write waits for the lock")
+
+        rows(postgres_url, f"SELECT {ends}(:of)", of=waiting[0])
+        until(lambda: waits_for_a_lock(postgres_url) not in (None, waiting), what="it is tried again")
+        holder.rollback()
+
+        assert written.result() == [1]
+
+
+def waits_for_a_lock(url):
+    """The server's number for the session that does, if one does."""
+    waiting = "datname = current_database() AND wait_event_type = 'Lock'"
+    found = rows(url, f"SELECT pid, query_start FROM pg_stat_activity WHERE {waiting}")
+    return found[0] if found else None
+
+
 def test_a_row_that_is_gone_when_it_is_to_be_changed_lets_nothing_be_committed(open_store, postgres_url, monkeypatch):
     there, seen = open_store("postgres"), []
     there.transact([counting()])

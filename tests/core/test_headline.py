@@ -70,6 +70,35 @@ def test_a_private_value_that_is_not_to_be_had_is_a_word():
     assert "private" in headline("{parameters.iban}", intent(parameters={"iban": committed}), {})
 
 
+PRIVATE = {"$committed": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"iban": PRIVATE, "text": "x"}, "text x"),
+        ({"to": ["a", PRIVATE], "deep": {"er": PRIVATE}, "list": [{"of": [PRIVATE]}], "n": 1}, "n 1"),
+        ({"iban": PRIVATE}, None),
+        (PRIVATE, None),
+    ],
+)
+def test_without_a_title_the_first_value_that_is_not_private_is_said(parameters, said):
+    of_all = "Refund order" if said is None else f"Refund order · {said}"
+
+    assert headline(None, intent(parameters=parameters, target=None), {}) == of_all
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ({"entity_type": "order", "entity_id": PRIVATE}, "Refund order · order (private)"),
+        ({"entity_type": PRIVATE, "entity_id": PRIVATE}, "Refund order"),
+    ],
+)
+def test_without_a_title_a_private_target_is_not_said(target, said):
+    assert headline(None, intent(target=target), {}) == said
+
+
 @pytest.mark.parametrize("title", ["{nope.x}", "{", "${SECRET}", "{parameters..x}", "", "x" * 201])
 def test_a_title_that_could_never_be_filled_in_is_refused(title):
     with pytest.raises(ValueError, match="title"):

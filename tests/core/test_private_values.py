@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -379,6 +380,17 @@ def test_a_title_names_no_private_value(private):
     assert refused.value.field == f"action_types.{TYPE}.title"
     with pytest.raises(InvalidInput, match=f"{private} is private"):
         parse_part(ActionTypes, {"action_types": written["action_types"]})
+
+
+@pytest.mark.parametrize("spelled", ["parameters.to[00]", "parameters.to.0", "parameters.to.000"])
+def test_a_private_item_of_a_list_is_one_however_its_number_is_written(spelled):
+    named = make.type_json(private=["parameters.to[0]"], title=f"To {{{spelled}}}")
+    summed = make.type_json(private=["parameters.to[0]"], amounts={"sum": {"value": spelled, "unit": "EUR"}})
+    twice = make.type_json(private=["parameters.to[0]", spelled])
+
+    for spec in (named, summed, twice):
+        with pytest.raises(InvalidInput, match=re.escape("parameters.to[0]")):
+            parse_bounds(make.bounds_json(action_types={TYPE: spec}))
 
 
 def test_a_title_names_what_is_not_private():

@@ -420,6 +420,25 @@ def test_timeline_and_notices_say_that_something_is_private(private):
     assert not [secret for secret in SECRETS if any(secret in text for text in told)]
 
 
+@pytest.mark.parametrize("title", [None, "{parameters.customer.email} {target.entity_id}"])
+def test_headlines_of_queue_lists_and_reports_say_no_private_value(world, title):
+    # Its type has the title since it is private no more.
+    world.apply(action_types={TYPE: {**type_of(), "private": PRIVATE}})
+    queued(world)
+    world.apply(action_types={TYPE: {**type_of(), **({"title": title} if title else {})}})
+
+    in_queue = world.app.queue(TENANT)[0][0]["title"]
+    in_list = world.app.intents(TENANT, describe=True)[0][0]["title"]
+    world.approve()
+    world.work()
+
+    begin, end = (world.app.moment_of(TENANT, "from", day) for day in ("2026-03-10", "2026-03-11"))
+    (reported,) = world.app.report(TENANT, begin, end)["answers"]
+    for said in (in_queue, in_list, reported["title"], world.app.status(TENANT, "i-1")["title"]):
+        assert "(private)" in said
+        assert not [secret for secret in SECRETS if secret in said]
+
+
 def test_people_outside_are_told_no_private_value(new_world):
     world, receiver = notifying_world(new_world)
     world.apply(action_types={TYPE: {**type_of(), "private": PRIVATE}})

@@ -33,6 +33,7 @@ from remit.flow.reading import status as status_flow
 from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
 from remit.flow.reading.bounds_history import BoundsHistory
+from remit.flow.reading.measured_tenants import TenantMeasures
 from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
 from remit.flow.reading.waiting import (
     WaitingFilter,
@@ -67,6 +68,7 @@ class Reading(Part):
     def __init__(self, context: Context, clock: Clock) -> None:
         super().__init__(context, clock)
         self._bounds_history = BoundsHistory()
+        self._tenant_measures = TenantMeasures()
 
     def bounds(self, tenant_id: str) -> BoundsInForce:
         """The bounds in force for a tenant."""
@@ -231,8 +233,15 @@ class Reading(Part):
         return usage_flow.usage(self.context, tenant_id, account_id, self.clock.now())
 
     def measure(self, tenant_id: str | None = None, *, most_accounts: int = measure.MOST_ACCOUNTS) -> measure.Measured:
-        """The numbers that monitoring watches, of one tenant or of all; budgets of at most so many accounts."""
-        return measure.measure(self.context, tenant_id, self.clock.now(), most_accounts)
+        """
+        The numbers that monitoring watches, of one tenant or of the first 200; budgets of at most so many accounts.
+
+        Of all, what is remembered of a tenant is read again when its ledger has grown or a window has ended.
+        """
+        now = self.clock.now()
+        if tenant_id is None:
+            return self._tenant_measures.measure(self.context, now, most_accounts)
+        return measure.measure(self.context, tenant_id, now, most_accounts)
 
     def publish_lag_s(self) -> float:
         """Seconds that the oldest approval of any tenant that should have left by now has waited; 0 if none does."""

@@ -300,9 +300,8 @@ class Settings(Part):
         End the sessions that began at the issuer by this session of its, or this subject, and what browsers are told
         for them. Answers how many sessions.
         """
-        tenants = [tenant] if tenant is not None else self.context.store.tenants()
         logout = IssuerLogout(subject, issuer_session)
-        return sessions.end_those_of(self.context, tenants, logout, self.clock.now())
+        return sessions.end_those_of(self.context, tenant, logout, self.clock.now())
 
     def session(self, cookie: str) -> tuple[Principal, str]:
         """The principal that is signed in, and the token that its forms carry. Raises `Unauthenticated`."""

@@ -110,7 +110,7 @@ def _refuse_overlaps(changes: Iterable[str]) -> None:
     seen: dict[tuple[str, ...], str] = {}
     for text in changes:
         path = _editable(text)
-        place = tuple(step.name for step in path.steps) if path else (text,)
+        place = tuple(step.place for step in path.steps) if path else (text,)
         known = next((other for other in seen if other[: len(place)] == place or place[: len(other)] == other), None)
         if known is not None:
             problem = f"is the same as {seen[known]!r}, or inside of the other"

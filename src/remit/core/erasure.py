@@ -88,4 +88,4 @@ def _found(text: str, private: dict[str, str]) -> str:
 
 
 def _names(steps: Sequence[Step]) -> list[str]:
-    return [step.name for step in steps]
+    return [step.place for step in steps]

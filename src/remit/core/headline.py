@@ -2,7 +2,8 @@
 Headlines: what a proposed action is, on one line, for whoever has to answer many of them.
 
 An action type says its own (`title: "Refund {amounts.refund} · {target.entity_id}"`); without one the type, its
-amounts or its first telling parameter, and the target are said. Values stand as everywhere (`core.rendering`).
+amounts or its first telling parameter, and the target are said. Values stand as everywhere (`core.rendering`), private
+ones as "(private)": lists and reports show headlines, and what is private is for whoever opens the one intent.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ Title = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TITLE)
 
 
 def headline(title: str | None, intent: Mapping[str, Any], amounts: Mapping[str, Any]) -> str:
-    """One line about an intent as doors carry it, by its type's own title if it has one."""
+    """One line about an intent as the ledger holds it, by its type's own title if it has one."""
     if title is None:
         return _by_default(intent, amounts)
     fields = {**{name: intent.get(name) for name in ROOTS}, "amounts": amounts}
@@ -81,13 +82,20 @@ def _by_default(intent: Mapping[str, Any], amounts: Mapping[str, Any]) -> str:
     known = [in_money(amount) for amount in amounts.values() if amount["problem"] is None]
     telling = known or _first_telling(intent.get("parameters") or {})
     target = intent.get("target")
-    about = [rendering.target(target)] if target else []
+    about = [rendering.target(target)] if target and not all(map(is_commitment, target.values())) else []
     return _BETWEEN.join([what, *telling, *about])
 
 
 def _first_telling(parameters: Mapping[str, Any]) -> list[str]:
-    row = next(iter(rendering.rows(parameters)), None)
+    telling = () if is_commitment(parameters) else rendering.rows(parameters)
+    row = next((row for row in telling if not _holds_private(row.value)), None)
     return [f"{rendering.visible(row.path)} {short(row.value)}"] if row else []
+
+
+def _holds_private(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return is_commitment(value) or any(map(_holds_private, value.values()))
+    return isinstance(value, list) and any(map(_holds_private, value))
 
 
 def short(value: Any) -> str:

@@ -55,6 +55,11 @@ class Step(Struct, frozen=True):
         is_number = not self.quoted and re.fullmatch(r"[0-9]{1,9}", self.name)
         return int(self.name) if is_number else None
 
+    @property
+    def place(self) -> str:
+        """One text for all ways to write one place: `[0]` and `[00]` are one item of a list."""
+        return self.name if self.index is None else str(self.index)
+
 
 class Path(Struct, frozen=True):
     """A path as it was written, taken apart."""

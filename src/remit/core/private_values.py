@@ -106,9 +106,9 @@ def _check_path(text: str) -> None:
 
 def private_path_at(path: str, private: Sequence[str]) -> str | None:
     """The private path that is this one, leads to it, or leads into what stands there; `None` if there is none."""
-    names = [step.name for step in parse_path(path).steps]
+    names = [step.place for step in parse_path(path).steps]
     for text in private:
-        own = [step.name for step in parse_path(text).steps]
+        own = [step.place for step in parse_path(text).steps]
         if own[: len(names)] == names or names[: len(own)] == own:
             return text
     return None

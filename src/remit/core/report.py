@@ -83,7 +83,7 @@ class About(Struct, frozen=True):
             "action_intent_id": intent.action_intent_id,
             "account_id": intent.account_id,
             "action_type": intent.action_type,
-            "title": headline(self.spec.title if self.spec else None, intent.wire(), wired),
+            "title": headline(self.spec.title if self.spec else None, intent.as_committed.wire(), wired),
             "proposed_by": intent.proposed_by,
             "amounts": wired,
         }

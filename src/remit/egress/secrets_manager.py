@@ -7,7 +7,6 @@ a `+` there: Secrets Manager takes no colon, and tenants have no plus.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from remit.core.errors import InvalidInput, TryLater
+from remit.core.json_text import read_json
 from remit.egress.hosts import HostPattern
 from remit.egress.secrets import Secret
 
@@ -103,6 +103,6 @@ def _understood(text: str, secret_id: str) -> tuple[str, tuple[HostPattern, ...]
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return read_json(text)
+    except InvalidInput:
         return None

@@ -45,7 +45,7 @@ class Hidden(Struct, frozen=True):
 
 
 def _rules_look(policies: PolicySet, places: Sequence[_Names]) -> bool:
-    read = [["parameters", *(step.name for step in path.steps)] for path in policies.paths]
+    read = [["parameters", *(step.place for step in path.steps)] for path in policies.paths]
     in_parameters = [place for place in places if place[0] == "parameters"]
     return (
         (policies.reads.target and any(place[0] == "target" for place in places))
@@ -55,7 +55,7 @@ def _rules_look(policies: PolicySet, places: Sequence[_Names]) -> bool:
 
 
 def _names(path: str) -> _Names:
-    return [step.name for step in parse_path(path).steps]
+    return [step.place for step in parse_path(path).steps]
 
 
 def _meet(one: _Names, other: _Names) -> bool:

@@ -36,11 +36,16 @@ class ReaderPage(Struct, frozen=True):
 
 
 class ChangedTenants(Struct, frozen=True):
-    """Tenants whose ledgers grew, and the position up to which that was looked at; `more` may be there already."""
+    """
+    Tenants whose ledgers grew, and the position up to which that was looked at; `more` may be there already.
+
+    Not `settled` if more is there that is told later: somebody's write holds back what others have committed since.
+    """
 
     tenants: Sequence[str]
     position: str
     more: bool
+    settled: bool = True
 
 
 class LedgerReader(Protocol):

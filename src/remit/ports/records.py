@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from remit.core.errors import RemitError
+from remit.core.identity.session import IssuerLogout
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
 from remit.ports.units import Snapshot, UnitOfWork
@@ -70,8 +71,24 @@ class RecordStore(Protocol):
         """
         ...
 
+    def begun_at_issuer(self, kind: Kind[S], logout: IssuerLogout) -> list[tuple[str, S]]:
+        """
+        The sessions, or the browsers, that an issuer's word ends, of all tenants, each with its tenant.
+
+        What was just written may be found a moment late.
+        """
+        ...
+
+    def has_tenant(self, tenant_id: str) -> bool:
+        """Is anything stored of this tenant?"""
+        ...
+
     def tenants(self) -> list[str]:
-        """Every tenant that has anything stored, by name."""
+        """
+        Every tenant that has anything stored, by name.
+
+        It takes the longer the more there are: for what is done once, and never beside each decision or request.
+        """
         ...
 
     def close(self) -> None: ...

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError, TryLater
+from remit.core.identity.session import IssuerLogout
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case, Status, is_due
@@ -261,6 +262,14 @@ class MemoryStore:
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
         cases = self._cases(tenant_id)
         return dict(Counter(case.status for case in cases if statuses is None or case.status in statuses))
+
+    def begun_at_issuer(self, kind: Kind[S], logout: IssuerLogout) -> list[tuple[str, S]]:
+        with self._lock:
+            found = [(tenant_id, cast(S, each)) for (tenant_id, _), each in self._records[kind.name].items()]
+        return logout.ended(found)
+
+    def has_tenant(self, tenant_id: str) -> bool:
+        return tenant_id in self.tenants()
 
     def tenants(self) -> list[str]:
         with self._lock:

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from msgspec.structs import replace
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+from remit.core.identity.session import IssuerLogout
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
@@ -162,6 +163,12 @@ class StoreWrapper(Store):
 
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
         return self.inner.counts(tenant_id, statuses)
+
+    def begun_at_issuer(self, kind: Kind[S], logout: IssuerLogout) -> list[tuple[str, S]]:
+        return self.inner.begun_at_issuer(kind, logout)
+
+    def has_tenant(self, tenant_id: str) -> bool:
+        return self.inner.has_tenant(tenant_id)
 
     def tenants(self) -> list[str]:
         return self.inner.tenants()

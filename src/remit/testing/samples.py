@@ -9,9 +9,22 @@ from typing import Any
 
 from remit.core.errors import Conflict
 from remit.core.gate.budget import Counter, Usage
+from remit.core.identity.credential import PROCESS
+from remit.core.identity.session import Session
 from remit.core.ledger.entries import NO_CHAIN, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case
-from remit.core.records import INTERNAL_OBJECT, POLICY_VERSION, USAGE, InternalObject, Key, PolicyVersion, case_key
+from remit.core.notifications.browser import Browser
+from remit.core.records import (
+    BROWSER,
+    INTERNAL_OBJECT,
+    POLICY_VERSION,
+    SESSION,
+    USAGE,
+    InternalObject,
+    Key,
+    PolicyVersion,
+    case_key,
+)
 from remit.ports import Snapshot, Store, UnitOfWork, Writes
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -66,6 +79,20 @@ def make_object(id: str = "o-1", *, tenant: str = TENANT, text: str = "") -> tup
     """A record that means nothing, and its key."""
     record = InternalObject(object_id=id, object_type="note", account_id="a-1", fields={"text": text}, created_at=NOON)
     return Key(INTERNAL_OBJECT, tenant, id), record
+
+
+def make_session(id: str = "s-1", *, tenant: str = TENANT, **fields: Any) -> tuple[Key[Session], Session]:
+    """A session at the console, and its key."""
+    known = {"session_id": id, "tenant_id": tenant, "name": "ann", "roles": ["approver"], "secret_hash": "0" * 64}
+    times = {"key_id": None, "created_at": NOON, "expires_at": NOON + timedelta(hours=12)}
+    return Key(SESSION, tenant, id), Session(**(known | times | fields))
+
+
+def make_browser(id: str = "b-1", *, tenant: str = TENANT, **fields: Any) -> tuple[Key[Browser], Browser]:
+    """A browser in which somebody is told, and its key."""
+    known = {"browser_id": id, "tenant_id": tenant, "name": "ann", "endpoint": f"https://push.example.com/{id}"}
+    times = {"p256dh": "", "auth": "", "credential": PROCESS, "turned_on_at": NOON, "seen_at": NOON}
+    return Key(BROWSER, tenant, id), Browser(**(known | times | fields))
 
 
 def putting(*records: tuple[Key[Any], Any], entries: Sequence[LedgerEntry] = (), answer: Any = None) -> UnitOfWork[Any]:

@@ -8,10 +8,23 @@ from typing import Any, get_args
 import pytest
 
 from remit.core.execution.result import StoredResult
+from remit.core.identity.credential import Credential
+from remit.core.identity.session import IssuerLogout
 from remit.core.lifecycle import MOVING, Status
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import Outbox
-from remit.core.records import CASE, INTERNAL_OBJECT, OUTBOX, RESULT, case_key, outbox_key, result_key
+from remit.core.records import (
+    BROWSER,
+    CASE,
+    INTERNAL_OBJECT,
+    OUTBOX,
+    RESULT,
+    SESSION,
+    Kind,
+    case_key,
+    outbox_key,
+    result_key,
+)
 from remit.ports import CaseFilter, Store
 from remit.testing.samples import (
     NOON,
@@ -21,9 +34,11 @@ from remit.testing.samples import (
     appending,
     deleting,
     ids,
+    make_browser,
     make_case,
     make_entry,
     make_object,
+    make_session,
     putting,
     putting_cases,
 )
@@ -239,5 +254,33 @@ class ReadingContract(StoreBase):
         store.transact([putting_cases(make_case("i-2", tenant="b")), appending(make_entry(tenant="c"))])
 
         assert store.tenants() == ["B", "a", "b", "c"]
+        assert [store.has_tenant(name) for name in ("a", "b", "c", "d")] == [True, True, True, False]
         store.transact([deleting(make_object(tenant="a")[0])])
         assert store.tenants() == ["B", "b", "c"]
+        assert not store.has_tenant("a")
+
+    @pytest.mark.parametrize("subject", ["sub-ann", '100%_!\\ "Ä" \x1f', "SUB-ANN"])
+    def test_what_an_issuers_word_ends_is_found_over_all_tenants(self, store: Store, subject: str) -> None:
+        def at_issuer(id: str, tenant: str, subject: str = subject, session: str | None = "s-1") -> Any:
+            return [
+                made(id, tenant=tenant, credential=Credential("oidc", subject), issuer_session=session)
+                for made in (make_session, make_browser)
+            ]
+
+        own = [*at_issuer("1", TENANT), *at_issuer("2", OTHER, session="s-2"), *at_issuer("3", OTHER, session=None)]
+        others = [*at_issuer("4", TENANT, subject="sub-Ann", session="S-1"), *at_issuer("5", OTHER, "s-1", subject)]
+        by_key = make_session("6", credential=Credential("key", subject))
+        store.transact([putting(*own, *others, by_key)])
+
+        kinds: list[Kind[Any]] = [SESSION, BROWSER]
+        for kind in kinds:
+            by_subject = store.begun_at_issuer(kind, IssuerLogout(subject, None))
+            by_session = store.begun_at_issuer(kind, IssuerLogout(None, "s-1"))
+            by_both = store.begun_at_issuer(kind, IssuerLogout(subject, "s-2"))
+            mine = [(key.tenant_id, record) for key, record in own if key.kind is kind]
+            assert sorted(by_subject, key=str) == sorted(mine, key=str)
+            assert by_session == mine[:1]
+            assert by_both == mine[1:2]
+        store.transact([deleting(key) for key, _ in own])
+        assert store.begun_at_issuer(SESSION, IssuerLogout(subject, None)) == []
+        assert store.begun_at_issuer(BROWSER, IssuerLogout(subject, None)) == []

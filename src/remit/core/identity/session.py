@@ -7,9 +7,10 @@ where the link answers one intent and signs nobody in; see `remit.core.identity.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import Field
 
@@ -22,6 +23,8 @@ from remit.core.identity.credential import PROCESS, Credential, makers
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.values import PLATFORM, Digest, Document, UtcTime
+
+T = TypeVar("T")
 
 SESSION_PREFIX = "rs"
 LINK_PREFIX = "rl"
@@ -52,6 +55,16 @@ class Session(Document):
     """What the issuer calls its own session (`sid`), where the person came in through one."""
 
 
+class BegunAtIssuer(Protocol):
+    """Whatever may have begun through a credential of an issuer, by a session of its own."""
+
+    @property
+    def credential(self) -> Credential: ...
+
+    @property
+    def issuer_session(self) -> str | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class IssuerLogout:
     """An issuer's word on what is over: one session of its own, or, where it names none, all that one subject began."""
@@ -59,13 +72,18 @@ class IssuerLogout:
     subject: str | None
     issuer_session: str | None
 
-    def ends(self, credential: Credential, issuer_session: str | None) -> bool:
-        """Does it end what began through this credential, by that session of the issuer's?"""
+    def ends(self, began: BegunAtIssuer) -> bool:
+        """Does it end what began there?"""
+        credential, issuer_session = began.credential, began.issuer_session
         if credential.kind != "oidc":
             return False
         if self.issuer_session is not None:
             return self.issuer_session == issuer_session and self.subject in (None, credential.id)
         return self.subject is not None and self.subject == credential.id
+
+    def ended(self, found: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+        """Those of sessions and browsers, each with its tenant, that it ends."""
+        return [(tenant_id, each) for tenant_id, each in found if self.ends(cast(BegunAtIssuer, each))]
 
 
 class LinkedIntent(Document):

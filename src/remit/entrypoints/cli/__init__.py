@@ -23,6 +23,7 @@ import typer.main
 from remit.core.errors import InvalidInput, RemitError
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import Db
+from remit.entrypoints.cli.said_once import parsing_each_once, taking_each_once
 
 COMMANDS = {
     "init": "starting",
@@ -100,6 +101,9 @@ class _Commands(typer.core.TyperGroup):
         module = COMMANDS.get(cmd_name)
         return _commands_of(module)[cmd_name] if module else None
 
+    def make_parser(self, ctx: Any) -> Any:
+        return parsing_each_once(super().make_parser(ctx), ctx)
+
 
 @cache
 def _commands_of(module: str) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def _commands_of(module: str) -> dict[str, Any]:
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     part = typer.Typer(add_completion=False)
     import_module(f"{__name__}.{module}").register(part)
-    return dict(typer.main.get_group(part).commands)
+    return {name: taking_each_once(each) for name, each in typer.main.get_group(part).commands.items()}
 
 
 app = typer.Typer(

@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
 import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.params import Form
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -49,22 +52,33 @@ def turns_of(request: Request) -> Turns:
 class BodyAfterCaller(APIRoute):
     """
     A route whose body is read only once `let_in` has let its caller in, and whose work in a thread waits for its
-    tenant's turn.
+    tenant's turn. What is no list stands once in a query, among the headers and in a form.
     """
 
     def get_route_handler(self) -> Handler:
         handle = self._in_turn(super().get_route_handler())
-        if not self.takes_body():
-            return handle
+        names = SingleNames.of(self.dependant)
 
         async def handle_after(request: Request) -> Response:
             await self.let_in(request)
             try:
-                return await handle(await self.read(request))
+                request = await self.read(request)
+                if names.fields:
+                    names.check_form(await request.form())
+                return await handle(request)
             except ClientDisconnect:
                 raise HTTPException(400, "the body broke off") from None
 
-        return handle_after
+        taking = handle_after if self.takes_body() else handle
+
+        async def handle_once(request: Request) -> Response:
+            mistake = names.mistake_in(request)
+            if mistake is not None:
+                await self.let_in(request)
+                raise mistake
+            return await taking(request)
+
+        return handle_once if names.queries or names.headers else taking
 
     def _in_turn(self, handle: Handler) -> Handler:
         # One that is a coroutine sees to its threads itself.
@@ -101,13 +115,14 @@ class JsonRoute(BodyAfterCaller):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
-        known = dict(_query_names(self.dependant))
+        known = {field.alias for field in _fields(self.dependant, "query_params")}
 
         async def handle_known(request: Request) -> Response:
-            mistake = _query_mistake(request, known)
-            if mistake:
+            unknown = next((name for name in request.query_params if name not in known), None)
+            if unknown is not None:
                 await self.let_in(request)
-                raise mistake
+                # `dryrun=true` would put in force what was only to be looked at, and `statuses=FAILED` list everything.
+                raise InvalidInput(unknown[:100], "is not known in this query", _way_out(known))
             return await handle(request)
 
         return handle_known
@@ -156,11 +171,47 @@ class LeanRoute(JsonRoute):
         return handle
 
 
-def _query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
-    """Each name that a query may hold, and whether it may be there several times."""
-    yield from ((field.alias, _is_list(field.field_info.annotation)) for field in dependant.query_params)
+@dataclass(frozen=True, slots=True)
+class SingleNames:
+    """Names that a route knows and that are no lists: of several values under one, some would not be looked at."""
+
+    queries: frozenset[str]
+    headers: frozenset[str]
+    fields: frozenset[str]
+    """Of its form."""
+
+    @classmethod
+    def of(cls, dependant: Dependant) -> Self:
+        kinds = ("query_params", "header_params", "body_params")
+        queries, headers, body = (list(_fields(dependant, kind)) for kind in kinds)
+        form = [field for field in body if isinstance(field.field_info, Form)]
+        return cls(*(frozenset(_single(fields)) for fields in (queries, headers, form)))
+
+    def mistake_in(self, request: Request) -> InvalidInput | None:
+        twice = _twice(self.queries, (name for name, _ in request.query_params.multi_items()), "in this query")
+        return twice or _twice(self.headers, request.headers.keys(), "among the headers")
+
+    def check_form(self, form: FormData) -> None:
+        """Raises `InvalidInput`."""
+        mistake = _twice(self.fields, (name for name, _ in form.multi_items()), "in this form")
+        if mistake is not None:
+            raise mistake
+
+
+def _fields(dependant: Dependant, kind: str) -> Iterator[Any]:
+    yield from getattr(dependant, kind)
     for inner in dependant.dependencies:
-        yield from _query_names(inner)
+        yield from _fields(inner, kind)
+
+
+def _single(fields: Iterable[Any]) -> Iterator[str]:
+    return (field.alias for field in fields if not _is_list(field.field_info.annotation))
+
+
+def _twice(names: Container[str], sent: Iterable[str], where: str) -> InvalidInput | None:
+    many = ((name, times) for name, times in Counter(sent).items() if times > 1 and name in names)
+    name, times = next(many, ("", 0))
+    return InvalidInput(name, f"stands {times} times {where}", "send it once") if times else None
 
 
 def _is_list(annotation: Any) -> bool:
@@ -168,18 +219,7 @@ def _is_list(annotation: Any) -> bool:
     return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
 
 
-def _query_mistake(request: Request, known: Mapping[str, bool]) -> InvalidInput | None:
-    # `dryrun=true` would put in force what was only to be looked at, and `statuses=FAILED` list everything; of
-    # `account_id=a&account_id=b` the first would not be looked at.
-    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
-        if name not in known:
-            return InvalidInput(name[:100], "is not known in this query", _way_out(known))
-        if times > 1 and not known[name]:
-            return InvalidInput(name, f"stands {times} times in this query", "send it once")
-    return None
-
-
-def _way_out(known: Mapping[str, bool]) -> str:
+def _way_out(known: Collection[str]) -> str:
     return f"there is: {', '.join(sorted(known))}" if known else "leave the query out"
 
 

@@ -41,7 +41,7 @@ def _one(
     amounts = {name: amount.wire() for name, amount in amounts_in(pinned, intent).items()}
     spec, shown = bounds.action_type(intent.action_type), intent.wire()
     return {
-        "title": headline(spec.title if spec else None, shown, amounts),
+        "title": headline(spec.title if spec else None, intent.as_committed.wire(), amounts),
         "target": shown.get("target"),
         "proposed_by": intent.proposed_by,
         "amounts": amounts,

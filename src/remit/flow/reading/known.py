@@ -76,7 +76,7 @@ def _counted_days(context: Context, tenant_id: str, now: datetime) -> list[Daily
 
 def _is_known(context: Context, tenant_id: str) -> bool:
     # Most have bounds, and so a chain of their own.
-    return one(context, chain_head_key(tenant_id)) is not None or tenant_id in context.store.tenants()
+    return one(context, chain_head_key(tenant_id)) is not None or context.store.has_tenant(tenant_id)
 
 
 def _require_case(context: Context, tenant_id: str, what: str, name: str, which: CaseFilter) -> None:

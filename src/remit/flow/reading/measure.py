@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 
 from msgspec import Struct, field
 
-from remit.core.execution.publication import not_taken_since
+from remit.core.execution.publication import NOT_TAKEN_AFTER, not_taken_since
 from remit.core.gate.amount import PLACES
-from remit.core.gate.budget import account_usage_id
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.budget import account_usage_id, day_of
 from remit.core.lifecycle import WAITING, due_step
-from remit.core.values import PLATFORM
+from remit.core.values import LAST_MOMENT
 from remit.flow.breakers import failing_tools
 from remit.flow.context import Context, bounds_now
 from remit.flow.reading.usage import accounts_of, limits_left, used_today
 from remit.ports import CaseFilter
 
 MOST_ACCOUNTS = 1000
-MOST_TENANTS = 200
 """Beyond these nothing is measured; `left_out` says of how many."""
 _LOOK_AT = 500
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Measured(Struct):
@@ -40,52 +44,81 @@ class Measured(Struct):
     left_out: int = 0
 
 
-def measure(context: Context, tenant_id: str | None, now: datetime, most_accounts: int) -> Measured:
+class OfTenant(Struct, frozen=True):
+    """The numbers of one tenant, with times and not ages: true until its ledger grows, or `until` has come."""
+
+    waiting: int
+    oldest_waiting_at: datetime | None
+    out_since: Mapping[str, datetime] | None
     """
-    Of one tenant, or of all.
+    By action type, since when the oldest approval is out that no worker took; `None` if workers have nothing to take.
+    Otherwise it changes without an entry, when something is published, and again.
+    """
+    budgets: Mapping[str, int]
+    limits: Mapping[tuple[str, str, str], float]
+    left_out: int
+    """Accounts and limits beyond the number measured."""
+    until: datetime
+
+
+def measure(context: Context, tenant_id: str, now: datetime, most_accounts: int) -> Measured:
+    """
+    Of one tenant.
 
     The lag is that of what should have been published by now and is not; of what no worker takes, the newest
     `_LOOK_AT` are looked at.
     """
-    tenants = [tenant_id] if tenant_id else [name for name in context.store.tenants() if name != PLATFORM]
-    measured = Measured(left_out=len(tenants[MOST_TENANTS:]))
-    for name in tenants[:MOST_TENANTS]:
-        measured.waiting[name] = sum(context.store.counts(name, sorted(WAITING)).values())
-        oldest_at = context.store.oldest_waiting(name) if measured.waiting[name] else None
-        measured.oldest_waiting_s[name] = _age_s(oldest_at or now, now)
+    return as_of(context, {tenant_id: read_tenant(context, tenant_id, now, most_accounts)}, now, most_accounts)
+
+
+def read_tenant(context: Context, tenant_id: str, now: datetime, most_accounts: int) -> OfTenant:
+    waiting = sum(context.store.counts(tenant_id, sorted(WAITING)).values())
+    bounds = bounds_now(context, tenant_id)
+    budgets, limits = dict(_budgets_left(context, bounds, now)), _limits_left(context, bounds, now)
+    return OfTenant(
+        waiting,
+        context.store.oldest_waiting(tenant_id) if waiting else None,
+        out_since(context, tenant_id),
+        _first(budgets, most_accounts),
+        _first(limits, most_accounts),
+        len([*budgets][most_accounts:]) + len([*limits][most_accounts:]),
+        _windows_end(bounds, now),
+    )
+
+
+def as_of(context: Context, tenants: Mapping[str, OfTenant], now: datetime, most_accounts: int) -> Measured:
+    """The numbers of these tenants as they are now, with what one look at all tenants tells of them."""
+    measured = Measured()
+    for name, of in tenants.items():
+        measured.waiting[name] = of.waiting
+        measured.oldest_waiting_s[name] = _age_s(of.oldest_waiting_at or now, now)
         measured.publish_lag_s[name] = 0.0
-        measured.not_taken_s |= _not_taken(context, name, now)
-        for account, left in _budgets_left(context, name, now):
-            if len(measured.budget_left) < most_accounts:
-                measured.budget_left[name, account] = left
-            else:
-                measured.left_out += 1
-        _measure_limits(context, name, measured, now, most_accounts)
+        late = {tool: since for tool, since in (of.out_since or {}).items() if now >= since + NOT_TAKEN_AFTER}
+        measured.not_taken_s |= {(name, tool): _age_s(since, now) for tool, since in late.items()}
+        budgets = _first(of.budgets, most_accounts - len(measured.budget_left))
+        limits = _first(of.limits, most_accounts - len(measured.limit_left))
+        measured.budget_left |= {(name, account): left for account, left in budgets.items()}
+        measured.limit_left |= {(name, *limit): left for limit, left in limits.items()}
+        measured.left_out += of.left_out + len(of.budgets) - len(budgets) + len(of.limits) - len(limits)
     for (tenant, action_type), breaker in failing_tools(context).items():
-        if tenant in measured.waiting and breaker.paused_since is not None:
+        if tenant in tenants and breaker.paused_since is not None:
             measured.tool_paused_s[tenant, action_type] = _age_s(breaker.paused_since, now)
-    for tenant, lag_s in publish_lags(context, now).items():
-        if tenant in measured.publish_lag_s:
-            measured.publish_lag_s[tenant] = lag_s
+    lags = publish_lags(context, now)
+    measured.publish_lag_s |= {tenant: lag_s for tenant, lag_s in lags.items() if tenant in tenants}
     return measured
 
 
-def _measure_limits(context: Context, tenant_id: str, measured: Measured, now: datetime, most: int) -> None:
-    for name, unit, owner, left in limits_left(context, bounds_now(context, tenant_id), now):
-        if len(measured.limit_left) < most:
-            measured.limit_left[tenant_id, name, unit or "", owner] = left / 10**PLACES if unit else left
-        else:
-            measured.left_out += 1
-
-
-def _not_taken(context: Context, tenant_id: str, now: datetime) -> dict[tuple[str, str], float]:
-    longest: dict[tuple[str, str], float] = {}
-    for case in context.store.cases(tenant_id, CaseFilter(statuses=["APPROVED"]), None, _LOOK_AT):
-        since = not_taken_since(case, now)
+def out_since(context: Context, tenant_id: str) -> dict[str, datetime] | None:
+    """As `OfTenant` has it."""
+    approved = context.store.cases(tenant_id, CaseFilter(statuses=["APPROVED"]), None, _LOOK_AT)
+    if all(case.by_caller for case in approved):
+        return None
+    oldest: dict[str, datetime] = {}
+    for case in approved:
+        since = not_taken_since(case, LAST_MOMENT)
         if since is not None:
-            tool = tenant_id, case.action_type
-            longest[tool] = max(longest.get(tool, 0.0), _age_s(since, now))
-    return longest
+            oldest[case.action_type] = min(oldest.get(case.action_type, since), since)
+    return oldest
 
 
 def publish_lags(context: Context, now: datetime) -> dict[str, float]:
@@ -101,12 +134,28 @@ def _age_s(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())
 
 
-def _budgets_left(context: Context, tenant_id: str, now: datetime) -> Iterator[tuple[str, int]]:
+def _budgets_left(context: Context, bounds: BoundsInForce, now: datetime) -> Iterator[tuple[str, int]]:
     """Of each account that is named or has used its budget today."""
-    bounds = bounds_now(context, tenant_id)
     used = used_today(context, bounds, now)
     for account in accounts_of(bounds, used):
         in_force = bounds.budget(account, now)
         daily = in_force.daily(used.get(account_usage_id(in_force.day, account)))
         if daily.limit is not None and daily.left is not None:
             yield account, daily.left
+
+
+def _limits_left(context: Context, bounds: BoundsInForce, now: datetime) -> dict[tuple[str, str, str], float]:
+    return {
+        (name, unit or "", owner): left / 10**PLACES if unit else left
+        for name, unit, owner, left in limits_left(context, bounds, now)
+    }
+
+
+def _windows_end(bounds: BoundsInForce, now: datetime) -> datetime:
+    """The end of the first window to end, of those that budgets and limits are counted in now."""
+    days = (day_of(now, zone).ends_at for zone in bounds.zones(now))
+    return min([*days, *(limit.window.ends_at for limit in bounds.limits_at(now))])
+
+
+def _first(rows: Mapping[K, V], most: int) -> dict[K, V]:
+    return dict(islice(rows.items(), max(most, 0)))

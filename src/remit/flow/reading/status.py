@@ -270,7 +270,7 @@ def _seen_of(
     pinned = pinned_type(seen, intent)
     amounts = {name: amount.wire() for name, amount in amounts_in(seen, intent).items()}
     spec = bounds_of(seen, intent.tenant_id).action_type(intent.action_type)
-    title = headline(spec.title if spec else None, intent.wire(), amounts)
+    title = headline(spec.title if spec else None, intent.as_committed.wire(), amounts)
     return {
         "obstacle": found.wire() if found else None,
         "amounts": amounts,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -30,12 +30,14 @@ from remit.core.identity.session import (
     use_link,
 )
 from remit.core.notifications.browser import Browser
-from remit.core.records import API_KEY, BROWSER, SESSION, SIGN_IN_LINK, Key, is_over
+from remit.core.records import API_KEY, BROWSER, SESSION, SIGN_IN_LINK, Key, Kind, is_over
 from remit.core.values import SYSTEM
 from remit.flow.context import Context, chain_head_key, one
 from remit.flow.notifications import browsers
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+
+B = TypeVar("B", Session, Browser)
 
 ENDED_AT_ONCE = 20
 """Of sessions that the issuer ends, and of browsers with them: each of those is told in the ledger."""
@@ -96,24 +98,33 @@ def end(context: Context, cookie: str, now: datetime) -> None:
     answer_of(context.store.transact([ending.unit()]))
 
 
-def end_those_of(context: Context, tenants: Iterable[str], logout: IssuerLogout, now: datetime) -> int:
+def end_those_of(context: Context, tenant_id: str | None, logout: IssuerLogout, now: datetime) -> int:
     """
-    End what an issuer says is over: sessions, and telling in the browsers that were in them, also where the session is
-    over long since. Answers how many sessions there were.
+    End what an issuer says is over, of one tenant or of all: sessions, and telling in the browsers that were in them,
+    also where the session is over long since. Answers how many sessions there were.
     """
-    return sum(_end_in(context, tenant_id, logout, now) for tenant_id in tenants)
+    sessions, told = _begun(context, SESSION, tenant_id, logout), _begun(context, BROWSER, tenant_id, logout)
+    for name in sorted(sessions.keys() | told.keys()):
+        ended = [each.session_id for each in sessions.get(name, ())]
+        _end_in(context, name, ended, told.get(name, []), now)
+    return sum(map(len, sessions.values()))
 
 
-def _end_in(context: Context, tenant_id: str, logout: IssuerLogout, now: datetime) -> int:
-    sessions = context.store.scan(SESSION, tenant_id)
-    ended = [each.session_id for each in sessions if logout.ends(each.credential, each.issuer_session)]
-    known = browsers.listed(context, tenant_id)
-    told = [each for each in known if logout.ends(each.credential, each.issuer_session)]
+def _begun(context: Context, kind: Kind[B], tenant_id: str | None, logout: IssuerLogout) -> dict[str, list[B]]:
+    """By tenant, what of this kind the issuer's word ends."""
+    if tenant_id is not None:
+        return {tenant_id: [each for each in context.store.scan(kind, tenant_id) if logout.ends(each)]}
+    found: dict[str, list[B]] = {}
+    for name, each in context.store.begun_at_issuer(kind, logout):
+        found.setdefault(name, []).append(each)
+    return found
+
+
+def _end_in(context: Context, tenant_id: str, ended: Sequence[str], told: Sequence[Browser], now: datetime) -> None:
     for first in range(0, max(len(ended), len(told)), ENDED_AT_ONCE):
         some = slice(first, first + ENDED_AT_ONCE)
         ending = EndSessions(context, tenant_id, ended[some], told[some], SYSTEM, PROCESS, now)
         answer_of(context.store.transact([ending.unit()]))
-    return len(ended)
 
 
 class EndSessions(Struct, frozen=True):

@@ -12,10 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from remit.core.canonical import sha256_hex
 from remit.core.errors import RemitError
+from remit.core.identity.session import Session
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
-from remit.core.records import CASE, TIMED, due_at, over_at
+from remit.core.notifications.browser import Browser
+from remit.core.records import BROWSER, CASE, SESSION, TIMED, due_at, over_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 from remit.ports import QueueLine
@@ -43,6 +46,7 @@ from remit.stores.units import RecordId, parse_record
 Item = dict[str, Any]
 """As the low-level client takes and gives it: every value under its type's letter."""
 
+BEGUN_AT_ISSUER = frozenset({SESSION.name, BROWSER.name})
 VERSION, BODY, SEGMENTS = "v", "body", "segments"
 
 
@@ -72,6 +76,8 @@ def record_item(place: RecordId, record: Stored, version: str, due_parts: int) -
     if place[0] in TIMED and (due := due_at(record)) is not None:
         kind, tenant_id, id = place
         item |= _texts({DUE.partition: timed_part(kind, tenant_id, due_parts), DUE.sort: at_place(due, tenant_id, id)})
+    if place[0] in BEGUN_AT_ISSUER:
+        item |= _texts(_issuer_attributes(place, record))
     if (over := over_at(record)) is not None:
         item[TIME_TO_LIVE] = {"N": str(math.ceil(over.timestamp()))}
     return item
@@ -99,6 +105,24 @@ def _case_attributes(case: Case, due_parts: int) -> dict[str, str | None]:
         found[QUEUE.partition] = queue_partition(tenant_id)
         found[QUEUE.sort] = at_place(case.expires_at, id)
     return found
+
+
+def _issuer_attributes(place: RecordId, record: Stored) -> dict[str, str | None]:
+    """By whom the issuer's word ends it: that may name its own session alone, or the subject alone."""
+    assert isinstance(record, Session | Browser)
+    if record.credential.kind != "oidc":
+        return {}
+    found: dict[str, str | None] = {}
+    named = {"subject": (BY_STATUS, record.credential.id), "session": (QUEUE, record.issuer_session)}
+    for what, (index, name) in named.items():
+        if name is not None:
+            found |= {index.partition: issuer_partition(place[0], what, name), index.sort: "#".join(place[1:])}
+    return found
+
+
+def issuer_partition(kind: str, what: str, name: str) -> str:
+    """Of sessions or browsers of all tenants that began as this subject, or by this session, of an issuer."""
+    return f"*issuer#{kind}#{what}#{sha256_hex(name.encode())}"
 
 
 def _own_due_place(case: Case, due_parts: int) -> dict[str, str | None]:

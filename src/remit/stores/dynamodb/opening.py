@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from remit.core.errors import InvalidInput
+from remit.core.url_options import url_options
 from remit.stores.dynamodb.store import SETTLE_S, DynamoStore
 
 CONNECT_WITHIN_S = 1.0
@@ -26,9 +27,8 @@ def open_store(url: str) -> DynamoStore:
     AWS's settings are not complete.
     """
     parts = urlsplit(url)
-    given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = given.keys() - {"region", "endpoint_url", "settle_s"}
-    if not parts.netloc or parts.path not in ("", "/") or unknown:
+    given = url_options(parts.query, ("region", "endpoint_url", "settle_s"))
+    if not parts.netloc or parts.path not in ("", "/") or given is None:
         raise InvalidInput("database", f"{url!r} is not understood", _FORM)
     try:
         settle_s = float(given.get("settle_s", SETTLE_S))

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
+from remit.core.identity.session import IssuerLogout
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case, Status
 from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind, due_at
@@ -37,9 +38,11 @@ from remit.stores.dynamodb.items import (
     Item,
     counts_in,
     entries_of,
+    issuer_partition,
     key_of,
     line_of,
     misfiled_attributes,
+    place_of,
     queue_partition,
     record_of,
     status_partition,
@@ -56,6 +59,7 @@ from remit.stores.dynamodb.layout import (
     moment,
     partitions,
     record_key,
+    tenant_key,
     time_partitions,
     timed_parts,
 )
@@ -342,8 +346,21 @@ class DynamoStore:
         found = self._reading.at_once(lambda status: self._reading.count(BY_STATUS, status), wanted)
         return {status.rpartition("#")[2]: n for status, n in zip(wanted, found, strict=True) if n}
 
+    def begun_at_issuer(self, kind: Kind[S], logout: IssuerLogout) -> list[tuple[str, S]]:
+        if logout.issuer_session is not None:
+            index, partition = QUEUE, issuer_partition(kind.name, "session", logout.issuer_session)
+        else:
+            index, partition = BY_STATUS, issuer_partition(kind.name, "subject", logout.subject or "")
+        items = self.table.each(list(self._reading.listed(index, [partition], Between())))
+        return logout.ended((place_of(item)[1], cast(S, record_of(item))) for item in items.values())
+
+    def has_tenant(self, tenant_id: str) -> bool:
+        return bool(self._with_anything([key_of(i)[1] for i in self.table.each([tenant_key(tenant_id)]).values()]))
+
     def tenants(self) -> list[str]:
-        names = [key_of(item)[1] for item in self._reading.whole(TENANTS)]
+        return self._with_anything([key_of(item)[1] for item in self._reading.whole(TENANTS)])
+
+    def _with_anything(self, names: Sequence[str]) -> list[str]:
         usual = {name: [record_key((kind.name, name, THE_ONE)) for kind in _USUAL] for name in names}
         found = self.table.each([key for keys in usual.values() for key in keys])
         return [name for name in names if any(key in found for key in usual[name]) or self._has_anything(name)]

@@ -35,9 +35,9 @@ class Index(Struct, frozen=True):
 DUE = Index("due", "due_pk", "due_sk")
 """Cases of all tenants that Remit itself has to look at, by when."""
 QUEUE = Index("queue", "queue_pk", "queue_sk", ("account_id", "proposed_by", "reason"))
-"""A tenant's waiting cases, by when they expire."""
+"""A tenant's waiting cases, by when they expire; sessions of all tenants by the issuer's session they began with."""
 BY_STATUS = Index("by_status", "status_pk", "status_sk", ("account_id", "action_type", "reason", "proposed_by"))
-"""A tenant's cases in one status, by when they were created."""
+"""A tenant's cases in one status, by when they were created; sessions of all tenants by their subject at an issuer."""
 BY_TIME = Index("by_time", "time_pk", "time_sk", ("account_id", "event_types"))
 """A tenant's segments of the ledger, by when they were written."""
 BY_VERSION = Index("by_version", BY_TIME.partition, "v")

@@ -195,8 +195,16 @@ class Stale(Exception):
     """A row that was read is gone or was made by somebody else: ask the units again."""
 
 
+class NotCommitted(Exception):
+    """The database's own word that it was asked to commit and did not come to it: `orig` is what it failed with."""
+
+    def __init__(self, orig: Exception) -> None:
+        self.orig = orig
+        super().__init__(str(orig))
+
+
 def driver_error(error: BaseException) -> BaseException:
-    """The error that the driver itself raised, under whatever SQLAlchemy put around it."""
+    """The error that the driver itself raised, under whatever SQLAlchemy, or `NotCommitted`, put around it."""
     own = getattr(error, "orig", None)
     return own if isinstance(own, BaseException) else error
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from remit.ports import ChangedTenants
 from remit.stores.sql.rows import SEGMENTS, Row
 from remit.stores.units import position_of
 
@@ -50,8 +51,8 @@ class LedgerOrder(Protocol):
         """A tenant's last segment up to a position: its own, and its first entry's moment and id."""
         ...
 
-    def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
-        """The tenants of the next segments, the position behind those, and whether they were `limit` or more."""
+    def tenants(self, fetch: Fetch, after: str, limit: int) -> ChangedTenants:
+        """The tenants of the next segments; there may be more if these were `limit`."""
         ...
 
     def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:
@@ -100,10 +101,10 @@ class RowOrder:
         found = fetch(self._LAST, {"tenant": tenant_id, "upto": _number(upto)})
         return (_numbered(found[0][0]), found[0][1], found[0][2]) if found else None
 
-    def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
+    def tenants(self, fetch: Fetch, after: str, limit: int) -> ChangedTenants:
         rows = fetch(self._TENANTS, {"after": _number(after), "limit": limit})
         behind = _numbered(rows[-1][0]) if rows else after or _numbered(0)
-        return list(dict.fromkeys(name for _, name in rows)), behind, len(rows) >= limit
+        return ChangedTenants(list(dict.fromkeys(name for _, name in rows)), behind, len(rows) >= limit)
 
     def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:  # noqa: ARG002 - the port's own
         return []
@@ -136,6 +137,7 @@ class TransactionOrder:
         WHERE position >= :position AND position < {_HORIZON} ORDER BY position LIMIT :limit"""
     # A transaction that is still open, in whatever database of the server, holds back what others have committed since.
     _HELD_BACK = f"SELECT 1 FROM {SEGMENTS} WHERE position >= {_HORIZON} LIMIT 1"
+    _SETTLED = f"SELECT {_HORIZON}, EXISTS ({_HELD_BACK})"
     _UNSETTLED = f"""SELECT body FROM {SEGMENTS}
         WHERE tenant_id = :tenant AND position >= {_HORIZON} AND kinds & :kinds <> 0"""
     _TENANTS_OF_ONE = f"SELECT DISTINCT tenant_id FROM {SEGMENTS} WHERE position = :position"
@@ -167,15 +169,17 @@ class TransactionOrder:
         found = fetch(self._LAST, {"tenant": tenant_id, "position": position, "at": at, "id": id})
         return (_within(*found[0]), found[0][1], found[0][2]) if found else None
 
-    def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
+    def tenants(self, fetch: Fetch, after: str, limit: int) -> ChangedTenants:
         rows = fetch(self._TENANTS, {"position": _parts(after)[0], "limit": limit})
         if len(rows) < limit:
-            return list(dict.fromkeys(name for _, name in rows)), self.head(fetch), False
+            ((horizon, held_back),) = fetch(self._SETTLED, {})
+            found = list(dict.fromkeys(name for _, name in rows))
+            return ChangedTenants(found, _before_transaction(horizon), more=False, settled=not held_back)
         # Of the last transaction some may be left.
         last = rows[-1][0]
         others = fetch(self._TENANTS_OF_ONE, {"position": last})
         names = dict.fromkeys([*(name for _, name in rows), *(name for (name,) in others)])
-        return list(names), _before_transaction(last + 1), True
+        return ChangedTenants(list(names), _before_transaction(last + 1), more=True)
 
     def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:
         return [body for (body,) in fetch(self._UNSETTLED, {"tenant": tenant_id, "kinds": kinds})]

@@ -16,7 +16,10 @@ from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from remit.stores.sql.dialect import NotCommitted
+
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+_CANCELLED = psycopg.errors.QueryCanceled.sqlstate
 
 
 class Statement(NamedTuple):
@@ -56,7 +59,8 @@ def ask(
     """
     The answers, in order. `before_last` is called when all but the last statement are on their way.
 
-    Raises what the first one failed with: the rest was not carried out. What breaks it off ends the connection.
+    Raises what the first one failed with: the rest was not carried out. What breaks it off ends the connection. With
+    `before_last` it raises `NotCommitted` where the server has said that the last one was not come to.
     """
     with driver.lock:
         try:
@@ -64,12 +68,20 @@ def ask(
         except BaseException:
             driver.close()
             raise
-    for answer in answers:
+    for number, answer in enumerate(answers, start=1):
         if answer.status not in _GOOD:
             for prepared in filter(None, sent):
                 del driver.prepared[prepared]
-            raise psycopg.errors.error_from_result(answer, encoding="utf-8")
+            error = psycopg.errors.error_from_result(answer, encoding="utf-8")
+            if before_last is not None and number < len(sent) and _is_of_the_server(error, driver):
+                raise NotCommitted(error)
+            raise error
     return [answer for prepared, answer in zip(sent, answers, strict=True) if prepared is None]
+
+
+def _is_of_the_server(error: psycopg.Error, driver: Connection) -> bool:
+    # A pooler speaks for a server that has gone, and cannot know how far that one had come.
+    return error.sqlstate is not None and (driver.prepare_threshold is not None or error.sqlstate == _CANCELLED)
 
 
 def _exchanged(

@@ -159,6 +159,9 @@ def tenants_of(table: str) -> str:
         ) AS of_{table}"""
 
 
+HAS_TENANT = "SELECT " + " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} WHERE tenant_id = :tenant)" for table in [*KINDS, SEGMENTS]
+)
 TENANTS = " UNION ".join(map(tenants_of, [*KINDS, SEGMENTS])) + " ORDER BY tenant_id"
 
 

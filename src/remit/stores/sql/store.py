@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar, cast
 from msgspec import Struct
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
+from remit.core.identity.session import IssuerLogout
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import BOUNDS, THE_ONE, Key, Kind
@@ -35,6 +36,7 @@ from remit.stores.bounds_parts import is_head
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack, unpack_some
 from remit.stores.sql import queries
+from remit.stores.sql.begun_at_issuer import holding
 from remit.stores.sql.dialect import Dialect, raise_ours
 from remit.stores.sql.due import DueCases
 from remit.stores.sql.exporting import exported
@@ -333,9 +335,7 @@ class SqlStore:
 
     def tenants_after(self, after: str, limit: int) -> ChangedTenants:
         order = self._dialect.order
-        return ChangedTenants(
-            *self._readers.borrow(lambda driver: order.tenants(partial(self._dialect.fetch, driver), after, limit))
-        )
+        return self._readers.borrow(lambda driver: order.tenants(partial(self._dialect.fetch, driver), after, limit))
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         return exported(self._dialect, self._export_readers, tenant_id)
@@ -345,6 +345,13 @@ class SqlStore:
             return standing(self._fetched, tenant_id, statuses)
         found = self._readers.borrow(lambda driver: self._statuses.all(driver, tenant_id))
         return {status: n for status, n in found.items() if statuses is None or status in statuses}
+
+    def begun_at_issuer(self, kind: Kind[S], logout: IssuerLogout) -> list[tuple[str, S]]:
+        rows = self._fetched(*holding(kind.name, logout))
+        return logout.ended((tenant_id, self._parsed(kind, tenant_id, body)) for tenant_id, body in rows)
+
+    def has_tenant(self, tenant_id: str) -> bool:
+        return bool(self._fetch(queries.HAS_TENANT, tenant=tenant_id)[0][0])
 
     def tenants(self) -> list[str]:
         return [tenant_id for (tenant_id,) in self._fetch(queries.TENANTS)]

@@ -15,7 +15,7 @@ from remit.core.errors import OutcomeUnknown, TryLater
 from remit.ports import UnitOfWork
 from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
 from remit.stores.sql.batch import RowChange, SqlBatch
-from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
+from remit.stores.sql.dialect import Dialect, DriverFault, NotCommitted, driver_error, raise_ours
 from remit.stores.sql.kept import KeptRecords
 from remit.stores.sql.loading import loaded
 from remit.stores.sql.pool import ConnectionPool, PooledConnection
@@ -178,7 +178,8 @@ class SqlWriter:
             if not asked:
                 raise
             # The database's own word that it did not commit.
-            if self._dialect.fault(error) in (DriverFault.AGAIN, DriverFault.REFUSED):
+            fault = self._dialect.fault(error)
+            if isinstance(error, NotCommitted) or fault in (DriverFault.AGAIN, DriverFault.REFUSED):
                 raise
             text = f"{self._dialect.name}: the answer to a commit was lost: {driver_error(error)}"
             for call in carried_out.calls:
