@@ -33,8 +33,11 @@ _SUM = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,4})?")
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9_./%-]{0,19}")
 
 
+_PATHS_BEGIN = (f"{PARAMETERS}.", f"{PARAMETERS}[")
+
+
 def _is_path(text: str) -> bool:
-    return text.startswith((f"{PARAMETERS}.", f"{PARAMETERS}["))
+    return text.startswith(_PATHS_BEGIN)
 
 
 def _checked_path(text: str) -> str:
@@ -116,12 +119,18 @@ def amount_of(spec: AmountSpec, parameters: Mapping[str, Any]) -> Amount | Amoun
 
 
 def _found(path: str, parameters: Mapping[str, Any]) -> Any:
-    taken_apart = parse_path(path)
-    argument = taken_apart.steps[1]
-    if len(taken_apart.steps) == 2 and not argument.indexed and argument.name in parameters:
+    argument = _whole_argument(path)
+    if argument is not None and argument in parameters:
         # As most are: there is nothing else that it could name.
-        return parameters[argument.name]
-    return find(taken_apart, {PARAMETERS: parameters})
+        return parameters[argument]
+    return find(parse_path(path), {PARAMETERS: parameters})
+
+
+@lru_cache(maxsize=1024)
+def _whole_argument(path: str) -> str | None:
+    """The argument that a path names; `None` for a path that leads into one."""
+    steps = parse_path(path).steps
+    return steps[1].name if len(steps) == 2 and not steps[1].indexed else None
 
 
 def parse_amount(value: Any, field: str) -> int:

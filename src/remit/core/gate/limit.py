@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from remit.core.errors import InvalidInput
@@ -212,11 +213,11 @@ class LimitOverAccount(Struct, frozen=True):
             return self.limit
         spec, taken = self.in_force.spec, self.in_force.spec.measure(intent, action_type, amounts)
         if isinstance(taken, Unmeasured):
-            return self.limit.changed(taken=0, unmeasured=taken)
+            return replace(self.limit, taken=0, unmeasured=taken)
         if spec.of != "principal":
-            return self.limit.changed(taken=taken)
+            return replace(self.limit, taken=taken)
         usage_id = self.in_force.usage_id("", intent.on_behalf_of)
-        return self.limit.changed(taken=taken, usage_id=usage_id, window_id=usage_id)
+        return replace(self.limit, taken=taken, usage_id=usage_id, window_id=usage_id)
 
 
 def give_autonomy(limits: Sequence[LimitSpec]) -> bool:

@@ -121,7 +121,8 @@ class ActionPlan:
         if not self.budget_limits:
             return []
         spec, amounts = self.type_in_force.spec, Amounts()
-        return self.budget_limits + [limit.on(intent, spec, amounts) for limit in self.named_limits]
+        named = [each.limit if each.alike else each.on(intent, spec, amounts) for each in self.named_limits]
+        return self.budget_limits + named
 
     def usage_ids(self, principal: str | None) -> list[str]:
         """The records that an intent on behalf of that principal would be charged to."""
