@@ -134,6 +134,15 @@ def test_what_stands_where_an_earlier_number_put_it_is_not_misfiled(opened, rais
     assert [said for said in store.misfiled(TENANT) if "due_pk" in said]
 
 
+def test_what_others_wrote_since_there_are_more_is_not_misfiled(opened, raised):
+    store = opened()
+    store.transact([putting_cases(make_case("i-1", due_at=NOON))])
+    raised(31)
+    opened().transact([putting_cases(*(make_case(f"j-{number}", due_at=NOON) for number in range(20)))])
+
+    assert list(store.misfiled(TENANT)) == []
+
+
 @pytest.mark.parametrize("parts", [7, 0, -1, 257])
 def test_there_can_never_be_fewer_and_not_too_many(raised, parts, opened):
     with pytest.raises(InvalidInput, match="and there are 8"):
