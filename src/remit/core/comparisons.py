@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from remit.core import rendering
 from remit.core.errors import InvalidInput
@@ -127,8 +128,7 @@ def _of_rule(text: str, parameters: Mapping[str, Any]) -> Iterator[str]:
         yield f"{rendering.visible(found.path)} {_shown(found.value)} {sign} {found.bound}"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """A number that a rule compared: `holds` says what came out, `bound_at` where its bound stands in the text."""
 
     path: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct, field
 
 from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OUTCOME_EVENT
@@ -63,8 +64,7 @@ REPORTED: tuple[EventType, ...] = (
 MOST_PATHS = 20
 
 
-@dataclass(slots=True)
-class _OfType:
+class _OfType(Struct):
     """The actions of one type that ran alone."""
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -81,8 +81,7 @@ class _OfType:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """The intent that an entry is about, as its chain and the version of its type say it."""
 
     history: IntentHistory

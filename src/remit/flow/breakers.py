@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.execution.breaker import (
@@ -105,8 +106,7 @@ def _says_something(call: CalledTool) -> bool:
     return heard == "failed" or (heard == "answered" and call.known)
 
 
-@dataclass(frozen=True, slots=True)
-class NoteCalls:
+class NoteCalls(Struct, frozen=True):
     """Write down what calls say of their tool, where that changes what is known of it."""
 
     tool: ToolId
@@ -150,8 +150,7 @@ def log_uncounted(answers: Iterable[object]) -> None:
             log.warning("calls are not counted for their tool: %s", error)
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeTool:
+class ResumeTool(Struct, frozen=True):
     """Forget what is known of a tool, so that it is called at once. Answers false if it was not paused."""
 
     tool: ToolId

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from remit.core.intent import Proposal
 from remit.core.lifecycle import Status
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from remit.core.views import DecidedAgainAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class DecidedAgain:
+class DecidedAgain(Struct, frozen=True):
     """
     The gate's word on an intent that was looked at anew.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from remit.core.paths import below
 from remit.core.private_values import is_commitment
@@ -18,8 +19,7 @@ MOST_PLACES, LARGEST = 4, 10**12
 """Of a decimal of Cedar's, with room to spare."""
 
 
-@dataclass(slots=True)
-class Range:
+class Range(Struct):
     """The smallest and the largest of a number."""
 
     low: Decimal
@@ -29,8 +29,7 @@ class Range:
         self.low, self.high = min(self.low, value), max(self.high, value)
 
 
-@dataclass(slots=True)
-class Envelope:
+class Envelope(Struct):
     """Collects parameters, in memory that does not grow with how many there are."""
 
     numbers: dict[str, Range] = field(default_factory=dict)

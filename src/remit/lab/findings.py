@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.gate.amount import Amount, amount_of, decimal_text
@@ -42,8 +43,7 @@ NOT_JUDGED = {
 """Why a decision is not judged, by the reason's name."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """The number of them, and what they come to by the amounts that their types declare."""
 
     count: int = 0
@@ -71,8 +71,7 @@ class Tally:
         return line
 
 
-@dataclass(slots=True)
-class Tallies:
+class Tallies(Struct):
     """Tallies by name, the largest first when they are shown; beyond `most` names, the others are one."""
 
     most: int
@@ -96,8 +95,7 @@ class Tallies:
         return [tally.wire(label, name) for name, tally in shown]
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """The decisions that would have gone otherwise in one way."""
 
     all: Tally = field(default_factory=Tally)
@@ -132,8 +130,7 @@ class Group:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """One decision that would have gone otherwise."""
 
     past: PastDecision
@@ -180,8 +177,7 @@ def _weight(past: PastDecision, change: Change) -> int:
     return 5 if wrong else 1
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """Collects what a replay comes to, in memory that does not grow with how long the history is."""
 
     span: ReplaySpan

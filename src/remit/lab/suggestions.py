@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from remit.core.execution.approval import UNDONE
@@ -53,8 +53,7 @@ MOST_SHAPES, MOST_TIMES = 500, 10_000
 _NOT_ASKED_BY_BOUNDS = frozenset({EDITED_BY_PERSON, PERSON_REQUIRED, AUTONOMY_STOPPED, INTENT_EXPIRED})
 
 
-@dataclass(frozen=True, slots=True)
-class PersonsAnswer:
+class PersonsAnswer(Struct, frozen=True):
     """One question that a person answered, and after how many seconds; `None` where nothing waited for that."""
 
     intent: Mapping[str, Any]
@@ -63,8 +62,7 @@ class PersonsAnswer:
     after_s: float | None
 
 
-@dataclass(slots=True)
-class ShapeEvidence:
+class ShapeEvidence(Struct):
     """People's words about one version of an action type."""
 
     action_type: str
@@ -197,8 +195,7 @@ def _said(entry: LedgerEntry, intent: Mapping[str, Any] | None) -> Answered | No
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True):
     """Bounds that a person may put in force: the shape runs alone within its envelope, or asks."""
 
     direction: Literal["WIDER", "NARROWER"]

@@ -8,9 +8,10 @@ quoted, as data; what a tool answered follows as what it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from remit.core import rendering
 from remit.core.execution.outcome import ActionOutcomeV1
@@ -31,8 +32,7 @@ _LONGEST_SAID = 1000
 _CARRIED_OUT = frozenset({"SUCCEEDED", "FAILED", "UNKNOWN"})
 
 
-@dataclass(frozen=True, slots=True)
-class ProposalAnswer:
+class ProposalAnswer(Struct, frozen=True):
     """
     An intent that was asked about, and where it stands: `case` and `history` are of the newest that took its place.
 

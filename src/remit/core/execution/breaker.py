@@ -8,9 +8,10 @@ failed, and goes with one that the far side answered.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from remit.core.execution.outcome import LEASE_LOST, CallResult
 from remit.core.values import LAST_MOMENT, Record, UtcTime, instant, is_identifier
@@ -23,8 +24,7 @@ FIRST_PAUSE_S = 10.0
 LONGEST_PAUSE_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerRules:
+class BreakerRules(Struct, frozen=True):
     """After how many failed calls in a row a tool is paused, and for how long: each time twice as long as before."""
 
     pause_after: int = PAUSE_AFTER
@@ -111,8 +111,7 @@ def trial_begun(breaker: ToolBreaker, *, by: str, until: datetime) -> ToolBreake
     return breaker.changed(trial_by=by, trial_until=until)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A call's result, and who made the call."""
 
     result: CallResult

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import Bounds
@@ -39,8 +40,7 @@ def _named(bounds: Bounds) -> Iterator[tuple[str, Any]]:
     yield from ((LIMITS, limit) for limit in bounds.limits)
 
 
-@dataclass(frozen=True, slots=True)
-class WouldHaveSaid:
+class WouldHaveSaid(Struct, frozen=True):
     """The word of one policy or limit that decides nothing; `would_say` is a reason, `None` if nothing."""
 
     kind: Literal["policy", "limit"]

@@ -10,11 +10,12 @@ import typer
 from rich.text import Text
 
 from remit.core.errors import InvalidInput
-from remit.core.ledger.verification import KeptHead, Report
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.exports import Against, KeptExport, verify_file
-from remit.entrypoints.cli.options import AsJson, Db, FromOption, Tenant, ToOption, existing, moments
-from remit.entrypoints.report_files import as_csv, as_html
+from remit.entrypoints.cli.options import Against, AsJson, Db, FromOption, Tenant, ToOption, existing, moments
+
+if TYPE_CHECKING:
+    from remit.core.ledger.verification import KeptHead, Report
+    from remit.entrypoints.cli.exports import KeptExport
 
 if TYPE_CHECKING:
     from remit.core.views.report import PeriodReport
@@ -103,6 +104,9 @@ def verify(
         raise InvalidInput("FILE", "either a file or --tenant is needed, not both", "see 'remit verify --help'")
     if file is not None and db is not None:
         raise InvalidInput("--db", "goes with --tenant, and a file is checked by itself", "leave one out")
+    # Imported here: who reads the ledger's lines verifies nothing.
+    from remit.entrypoints.cli.exports import KeptExport
+
     kept = KeptExport.read(against) if against is not None else None
     if tenant is not None:
         with existing(ctx, db, tenant) as remit:
@@ -130,6 +134,8 @@ def recount(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db 
 
 
 def _verified(file: str, kept: KeptExport | None) -> Report:
+    from remit.entrypoints.cli.exports import verify_file
+
     report = verify_file(file, kept.heads() if kept else None)
     if kept and report.tenant_id not in (None, kept.tenant_id):
         _heads(kept, str(report.tenant_id))
@@ -194,6 +200,8 @@ def report(
     if as_json:
         output.print_json(told)
     elif html or as_lines:
+        from remit.entrypoints.report_files import as_csv, as_html
+
         sys.stdout.write(as_html(told) if html else as_csv(told))
     else:
         _say_report(told)

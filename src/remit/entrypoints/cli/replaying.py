@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import Struct
 
 from remit.app.offline import replay_export
 from remit.core.errors import InvalidInput
@@ -67,8 +67,7 @@ def replay_stored(remit: Remit, before: BoundsInForce, after: BoundsInForce, per
         return remit.replay_change(before, after, period=period, advance=advance)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """The lines of a file, read anew each time."""
 
     name: str

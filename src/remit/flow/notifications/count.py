@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from remit.core.diagnosis import Diagnosis
 from remit.core.gate.bounds import BoundsInForce
@@ -120,8 +121,7 @@ class Counting:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class CountEntries:
+class CountEntries(Struct, frozen=True):
     """
     Add what was `found` to its days. Answers false if another one has followed meanwhile, and counted these.
 
@@ -267,8 +267,7 @@ class _EndsRead:
             position, more = page.position, page.more
 
 
-@dataclass(frozen=True, slots=True)
-class _SetStatuses:
+class _SetStatuses(Struct, frozen=True):
     """Write how intents ended up to where `seen` is. Answers how many were wrong; `None` if it has moved on."""
 
     tenant_id: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from remit.core.errors import NotFound
 from remit.core.ledger.entries import EVENT_TYPES, LedgerEntry
@@ -101,8 +102,7 @@ def _seal(context: Context, tenant_id: str, fold: HeadFold, *, by: str, now: dat
     return answer_of(context.store.transact([SealLedger(context, tenant_id, fold, by, now).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class SealLedger:
+class SealLedger(Struct, frozen=True):
     """Close an export with a seal in the tenant's chain, of which it answers the sequence."""
 
     context: Context

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import Bounds, BoundsInForce, replace_bounds
@@ -70,7 +71,7 @@ def replay_lines(
     Without a period, all of it. Raises `InvalidInput` for lines that are no entries of that tenant.
     """
     span = None if period is None else parse_period(period)
-    about = _About(bounds.tenant)
+    about = _About(bounds.tenant, ConfigHistory(bounds.tenant))
     for entry in told(_parsed(lines), advance):
         about.read(entry)
     if about.first is None or about.last is None:
@@ -136,20 +137,16 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[LedgerEntry]:
             raise InvalidInput("FILE", problem, "name a file that remit export wrote") from None
 
 
-@dataclass(slots=True)
-class _About:
+class _About(Struct):
     """The facts of an exported file before it is replayed: its bounds, and from when until when it tells."""
 
     tenant_id: str
+    configs: ConfigHistory
     first: datetime | None = None
     last: datetime | None = None
-    configs: ConfigHistory = field(init=False)
     _chain: str = ""
     _sequences: dict[str | None, int] = field(default_factory=dict)
     """Of the tenant's own chain, and of the intent's chain that is being read, the last entry's."""
-
-    def __post_init__(self) -> None:
-        self.configs = ConfigHistory(self.tenant_id)
 
     def read(self, entry: LedgerEntry) -> None:
         if entry.tenant_id != self.tenant_id:

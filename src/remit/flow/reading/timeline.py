@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import LedgerCursor, LedgerPosition
@@ -24,8 +26,7 @@ MOST_AT_ONCE = 100
 """About how many entries one look at a stream takes: what it made of them is freed in one go, which holds others up."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineFilter:
+class TimelineFilter(Struct, frozen=True):
     """A choice of sentences of the timeline; what is `None` does not matter."""
 
     account_id: str | None = None
@@ -81,8 +82,7 @@ def _known_of(tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Key[Any]]:
     return [chain_key(tenant_id, name) for name in sorted(ids)]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamCursor:
+class StreamCursor(Struct, frozen=True):
     """
     The position up to which one reader has followed a tenant's timeline, in the order in which the store took its
     entries in.
@@ -100,8 +100,7 @@ class StreamCursor:
         return self.met.text() if self.met else self.position
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """The sentences behind a cursor, each with the cursor's text after it, and whether more is there already."""
 
     told: list[tuple[str, ToldAnswer]]

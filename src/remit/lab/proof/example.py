@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from remit.core.canonical import canonical
 from remit.core.errors import Forbidden, InvalidInput
@@ -26,8 +27,7 @@ _ID = "example"
 _SHA = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """The fate of an action by some bounds, and its reason."""
 
     course: Course
@@ -38,8 +38,7 @@ class Said:
         return {"course": self.course, "reason": self.reason, "explanation": self.explanation}
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """One action, the moment at which it is decided, and what its facts said."""
 
     proposal: Proposal

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from remit.core.gate.bounds import Bounds
 from remit.core.gate.budget import merge
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 Growth = Literal["WIDER", "NARROWER"]
 
 
-@dataclass(frozen=True, slots=True)
-class LimitChange:
+class LimitChange(Struct, frozen=True):
     """One limit that lets more or less run alone; `None` is no limit."""
 
     path: str
@@ -29,8 +29,7 @@ class LimitChange:
         return {"path": self.path, "change": self.change, "before": self.before, "after": self.after}
 
 
-@dataclass(frozen=True, slots=True)
-class _Most:
+class _Most(Struct, frozen=True):
     """The most of a limit as it is written, and in units that can be compared."""
 
     written: int | str | None

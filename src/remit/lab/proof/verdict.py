@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from remit.lab.proof.example import Course, Example, Said
 from remit.lab.proof.growth import LimitChange
@@ -28,8 +29,7 @@ COURSES: Mapping[Course, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NotProved:
+class NotProved(Struct, frozen=True):
     """The reason why a question has no answer; `rule` and `construct` where it is what could not be translated."""
 
     problem: str
@@ -40,8 +40,7 @@ class NotProved:
         return {"rule": self.rule, "construct": self.construct, "problem": self.problem}
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """One action that goes otherwise, as the gate itself says."""
 
     example: Example
@@ -56,8 +55,7 @@ Direction = Witness | tuple[NotProved, ...] | None
 """An example, or why there may be one; `None` where it is proved that there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """The relation of one tenant's bounds to others of it, over all actions that could be proposed, counters aside."""
 
     wider: Direction
@@ -93,8 +91,7 @@ def _wire(direction: Direction) -> DifferentAnswer | None:
     return direction.wire() if isinstance(direction, Witness) else None
 
 
-@dataclass(frozen=True, slots=True)
-class NeverAnswer:
+class NeverAnswer(Struct, frozen=True):
     """Whether nothing that a property describes ever runs alone. Without an example and a problem it is proved."""
 
     never: str
