@@ -40,7 +40,6 @@ from remit.ports import (
     Store,
     WorkerFunction,
 )
-from remit.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from remit.stores.dynamodb import DynamoStore
@@ -301,6 +300,8 @@ def operators_secret(secret_id: str) -> str | None:
 
 def _open_store(url: str, create: bool) -> Store:
     if url == "memory://":
+        from remit.stores.memory import MemoryStore
+
         return MemoryStore()
     if url.startswith("dynamodb:"):
         return _open_dynamodb(url)

@@ -1,10 +1,11 @@
 """Remembered answers: those of Cedar, asked about all rules and values at once."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from remit.core.gate.policy import PolicySet, PolicySource, Reads, compile_policies
 from remit.core.gate.policy import compile as compiler

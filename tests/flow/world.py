@@ -11,11 +11,11 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uuid_utils
+from msgspec.structs import replace
 
 from remit.app import App
 from remit.app.offline import verify_export

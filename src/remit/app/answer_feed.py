@@ -11,7 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.outcome import OUTCOME_EVENT
@@ -56,8 +57,7 @@ class Waiter:
         self._feed.leave(self)
 
 
-@dataclass(slots=True)
-class _OfTenant:
+class _OfTenant(Struct):
     """The waiters of one tenant by what they follow, and the position up to which its ledger was read for them."""
 
     position: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from remit.app.part import Part
 from remit.app.people import People
@@ -23,8 +24,7 @@ from remit.ports import ChatApp, Clock
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPress:
+class KnownPress(Struct, frozen=True):
     """A signed press, with the subscription of its card; `principal` is who pressed, if an admin named them."""
 
     press: Press
@@ -32,8 +32,7 @@ class KnownPress:
     principal: Principal | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(Struct, frozen=True):
     """The answer to the chat's server, and what is to be done once it is there."""
 
     body: dict[str, Any] | None = None

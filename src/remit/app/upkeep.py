@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from remit.app.gating import Gating
 from remit.app.part import Part
@@ -24,8 +25,7 @@ ROUND = 50
 """The number of cases that a round of reconciling looks at, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
+class Reconciled(Struct, frozen=True):
     """The numbers of cases that a round of reconciling moved on, by what was done."""
 
     gated: int = 0

@@ -8,9 +8,9 @@ widens nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
+from msgspec import Struct
 from pydantic import Field
 
 from remit.core.errors import InvalidInput
@@ -51,8 +51,7 @@ def effective_scopes(principals: Iterable[str], delegation: Iterable[Narrows] | 
     return tuple(sorted(left))
 
 
-@dataclass(frozen=True, slots=True)
-class ScopesSeen:
+class ScopesSeen(Struct, frozen=True):
     """The scopes that an action takes beside those that there are, as a decision carries them."""
 
     required: list[str]

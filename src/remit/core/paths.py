@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 
@@ -37,8 +38,7 @@ _STEP = re.compile(
 _NAMES_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One name on the way, as it was written: plain, in quotes (a name only), or a list's item in brackets."""
 
     name: str
@@ -61,8 +61,7 @@ class Step:
         return self.name if self.index is None else str(self.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """A path as it was written, taken apart."""
 
     text: str

@@ -5,12 +5,12 @@ and nothing of what it means.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from remit.core.canonical import sha256_hex
 from remit.core.execution.breaker import ToolBreaker
@@ -58,8 +58,7 @@ class PolicyVersion(Document):
 
 
 # One object a kind: compared and hashed as itself, which every look-up does.
-@dataclass(frozen=True, slots=True, eq=False)
-class Kind(Generic[R]):
+class Kind(Struct, Generic[R], frozen=True, eq=False):
     """
     One kind of record. `contended` records are locked, or checked for change, from read to write;
     the others are written once, or only under a contended one. Of `timed` ones each says in its `due_at` when it has to

@@ -15,9 +15,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.canonical import canonical
 from remit.core.private_values import in_words, is_commitment
@@ -40,8 +41,7 @@ _STEP = re.compile(r"[A-Za-z0-9_-]+")
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """
     A stretch of a text: as it is, or (`marked`) characters that stand as their numbers.
 
@@ -53,8 +53,7 @@ class Span:
     marked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One value of a record under a path that names no other value of it."""
 
     path: str

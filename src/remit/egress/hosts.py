@@ -6,9 +6,10 @@ IP address; with `:port`, or for every port. An operator's list of private hosts
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Self
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.egress.ranges import Address, Network, never_as_a_whole
@@ -23,8 +24,7 @@ _NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class HostPattern:
+class HostPattern(Struct, frozen=True):
     """One entry of a list: a name or a network, at one port or at any."""
 
     name: str | None
@@ -65,8 +65,7 @@ class HostPattern:
         return host == name
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateHosts:
+class PrivateHosts(Struct, frozen=True):
     """The operator's consent: what may be called although it is not public. Without any, nothing may."""
 
     patterns: tuple[HostPattern, ...] = ()

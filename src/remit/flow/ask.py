@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import (
@@ -22,8 +23,7 @@ from remit.ports import Snapshot, UnitOfWork, Writes
 Questions = list[Question]
 
 
-@dataclass(frozen=True, slots=True)
-class AskProposer:
+class AskProposer(Struct, frozen=True):
     """
     Ask the agent something about an intent that waits. Answers all that was asked so far.
 
@@ -50,8 +50,7 @@ class AskProposer:
         return _told(writer, history)
 
 
-@dataclass(frozen=True, slots=True)
-class SupplementIntent:
+class SupplementIntent(Struct, frozen=True):
     """
     Answer what is asked about an intent, as its proposer. Answers all that was asked so far.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from remit.core.execution.assignment import Handover, assignment_data, handover_data
 from remit.core.identity.credential import Credential
@@ -14,8 +15,7 @@ from remit.flow.writers import CaseWriter, TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class AssignCard:
+class AssignCard(Struct, frozen=True):
     """
     Make a waiting card somebody's, or nobody's. Whose it is already it stays, and no entry says so again.
 
@@ -48,8 +48,7 @@ class AssignCard:
         return before == self.to or (before is not None and self.to is not None and same_person(before, self.to))
 
 
-@dataclass(frozen=True, slots=True)
-class HandQueueOver:
+class HandQueueOver(Struct, frozen=True):
     """Write down whose cards are whose for a time."""
 
     context: Context

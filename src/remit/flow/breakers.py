@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.execution.breaker import (
@@ -24,6 +25,9 @@ from remit.core.records import TOOL_BREAKER, breaker_key
 from remit.core.values import LAST_MOMENT
 from remit.flow.context import Context
 from remit.ports import Snapshot, UnitOfWork, Writes
+
+if TYPE_CHECKING:
+    from remit.core.views import FailingToolAnswer
 
 log = logging.getLogger(__name__)
 MOST_KNOWN = 1000
@@ -64,7 +68,7 @@ def breaker_in(context: Context, snapshot: Snapshot, tool: ToolId) -> ToolBreake
     return snapshot.get(breaker_key(*tool)) if context.breaker is not None else None
 
 
-def paused_tools(context: Context, tenant_id: str, cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
+def paused_tools(context: Context, tenant_id: str, cases: Sequence[Case]) -> dict[str, FailingToolAnswer]:
     """The paused tools of these cases by action type, as they are shown."""
     if not cases:
         return {}
@@ -102,8 +106,7 @@ def _says_something(call: CalledTool) -> bool:
     return heard == "failed" or (heard == "answered" and call.known)
 
 
-@dataclass(frozen=True, slots=True)
-class NoteCalls:
+class NoteCalls(Struct, frozen=True):
     """Write down what calls say of their tool, where that changes what is known of it."""
 
     tool: ToolId
@@ -147,8 +150,7 @@ def log_uncounted(answers: Iterable[object]) -> None:
             log.warning("calls are not counted for their tool: %s", error)
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeTool:
+class ResumeTool(Struct, frozen=True):
     """Forget what is known of a tool, so that it is called at once. Answers false if it was not paused."""
 
     tool: ToolId

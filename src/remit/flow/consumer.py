@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import FOLLOWERS_MARKS, LedgerConsumer, LedgerCursor
@@ -18,8 +19,7 @@ MOST_DAYS = 60
 """The most different days in one look: a consumer that writes something for each has to fit into one write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """
     The entries that are new to a consumer, in the order in which they were taken in, and the consumer after it.
 

@@ -9,9 +9,10 @@ however long that takes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.execution.approval import Publication
 from remit.core.execution.publication import UNFINISHED
@@ -84,8 +85,7 @@ def _unfinished(context: Context, tenant_id: str) -> Iterator[Sequence[Case] | N
     yield None
 
 
-@dataclass(frozen=True, slots=True)
-class DropWindows:
+class DropWindows(Struct, frozen=True):
     """Delete these counters, as far as they are there."""
 
     tenant_id: str

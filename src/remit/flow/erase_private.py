@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from remit.core.erasure import Erased, erased_data, hashes_to_erase
 from remit.core.identity.credential import Credential
@@ -16,8 +17,7 @@ from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class ErasePrivateValues:
+class ErasePrivateValues(Struct, frozen=True):
     """
     Erase the values at these paths, or all that are there. What was erased before stays as it was told then.
 

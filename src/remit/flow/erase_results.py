@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import NotFound
 from remit.core.execution.result import StoredResult, ToolResult, is_readable
@@ -16,8 +17,7 @@ from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class EraseResult:
+class EraseResult(Struct, frozen=True):
     """
     Erase the content of a result before its time; the entry says who asked for it, and why. A second time changes
     nothing, and neither does it where no content was kept, or its time is over.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from remit.core.execution.limit_answers import JudgedLimit, judged_limits
 from remit.core.execution.sample import (
@@ -36,8 +35,7 @@ from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(Struct, frozen=True):
     """An answer as it is counted for its action type, and for each limit."""
 
     of_type: CountedAnswer
@@ -57,8 +55,7 @@ class _Counted:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeSampled:
+class JudgeSampled(Struct, frozen=True):
     """
     Say whether a sampled action was right. The same answer again returns the first.
 

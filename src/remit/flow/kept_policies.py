@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from remit.core.gate.policy import PLATFORM_POLICIES, policy_version
 from remit.core.ledger.entries import LedgerEntry
@@ -27,8 +27,7 @@ def versions_named(entries: Iterable[LedgerEntry]) -> set[str]:
     return {version for version in named if version}
 
 
-@dataclass(frozen=True, slots=True)
-class KeepPolicies:
+class KeepPolicies(Struct, frozen=True):
     """Keep the policies in force under their content hash, if they are not kept yet."""
 
     tenant_id: str

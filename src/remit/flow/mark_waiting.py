@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from remit.core.errors import NotFound
 from remit.core.execution.answer import ProposalAnswer
@@ -13,8 +14,7 @@ from remit.flow.context import Context, one, pinned_type_key
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
-@dataclass(frozen=True, slots=True)
-class MarkWaiting:
+class MarkWaiting(Struct, frozen=True):
     """Note that somebody waits until then, at least. Of what has ended nothing is noted. Raises `NotFound`."""
 
     tenant_id: str

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from remit.core.errors import Conflict, InvalidInput, RemitError
 from remit.core.execution.publication import is_taken_by_workers
@@ -43,8 +44,7 @@ _FOR_GOOD = ENDED - {"UNKNOWN"}
 """A case in such a status hardly ever changes again: of what is `UNKNOWN`, somebody may still find out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migrated:
+class Migrated(Struct, frozen=True):
     """The size of what TO holds, and whether it was complete before."""
 
     tenants: int
@@ -193,8 +193,7 @@ class _Copy:
             raise Conflict(f"tenant {tenant_id!r}: {problem}; nothing was moved")
 
 
-@dataclass(frozen=True, slots=True)
-class CopyCase:
+class CopyCase(Struct, frozen=True):
     """
     One intent as it is, with the entries that TO lacks; of a long chain, first the earlier ones.
 
@@ -224,8 +223,7 @@ class CopyCase:
         return case_key(self.case.tenant_id, self.case.action_intent_id)
 
 
-@dataclass(frozen=True, slots=True)
-class CopyTenantChain:
+class CopyTenantChain(Struct, frozen=True):
     """The entries of a tenant's own chain that TO lacks, the earlier ones first."""
 
     tenant_id: str
@@ -261,8 +259,7 @@ def _next_entries(entries: Sequence[LedgerEntry], head: Head, tenant_id: str) ->
     return part
 
 
-@dataclass(frozen=True, slots=True)
-class CopyRecord:
+class CopyRecord(Struct, frozen=True):
     """Put the record where it belongs, or with `None` delete what is there."""
 
     key: Key[Any]

@@ -9,9 +9,10 @@ positions left behind is a time, which means the same in both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
+
+from msgspec import Struct
 
 from remit.core.ledger.position import LedgerConsumer
 from remit.core.records import CONSUMER, Key
@@ -64,8 +65,7 @@ def _follow_to_the_end(context: Context, counting: Counting, tenant_id: str, now
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class StandAt:
+class StandAt(Struct, frozen=True):
     """Have a consumer stand at this position, whatever it has met."""
 
     key: Key[LedgerConsumer]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.gate.bounds import check_arguments, check_principal
@@ -61,8 +62,7 @@ def _with_checked_callback(context: Context, proposal: Proposal) -> Proposal:
     return proposal
 
 
-@dataclass(frozen=True, slots=True)
-class DecidedAgainBy:
+class DecidedAgainBy(Struct, frozen=True):
     """The person who had a waiting intent decided again, and through which credential."""
 
     by: str

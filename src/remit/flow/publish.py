@@ -8,9 +8,10 @@ it does not confirm stays `RESERVED`, what it refuses for good is released and g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approved_event, held_until
@@ -33,8 +34,7 @@ FIRST_DELIVERY = 1
 Published = Literal["published", "already", "released", "waiting"]
 
 
-@dataclass(frozen=True, slots=True)
-class IntentRef:
+class IntentRef(Struct, frozen=True):
     """
     One intent of one tenant.
 
@@ -64,8 +64,7 @@ def enqueue(context: Context, intents: Sequence[IntentRef], now: datetime) -> li
     return context.store.transact([EnqueueApproval(context, ref, now).unit() for ref in intents])
 
 
-@dataclass(frozen=True, slots=True)
-class EnqueueApproval:
+class EnqueueApproval(Struct, frozen=True):
     """An approval becomes a worker's, when nobody may take it back any more."""
 
     context: Context
@@ -134,8 +133,7 @@ def _message(context: Context, ref: IntentRef, now: datetime, again: bool) -> Me
     return Message(approved_event(approval, context.event_source), case.publication.deliveries + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class MarkPublished:
+class MarkPublished(Struct, frozen=True):
     """An approval has left."""
 
     context: Context
@@ -157,8 +155,7 @@ class MarkPublished:
         return writer.writes("published")
 
 
-@dataclass(frozen=True, slots=True)
-class DeferPublication:
+class DeferPublication(Struct, frozen=True):
     """Nobody confirmed it: it is sent again when it is due."""
 
     ref: IntentRef
@@ -174,8 +171,7 @@ class DeferPublication:
         return Writes(answer="waiting", puts=[(self.ref.case_at, case.changed(due_at=due_at))])
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRefused:
+class ReleaseRefused(Struct, frozen=True):
     """Release what was refused for good: its charge is given back, and it goes to a person."""
 
     context: Context

@@ -11,12 +11,12 @@ is reached, further ones an eighth of it each at the worst.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from remit.core.errors import QueueFull
 from remit.core.intent import Proposal
@@ -32,8 +32,7 @@ MOST_KNOWN = 10_000
 Proposer = tuple[str, str]
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(Struct):
     """The number that one proposer has waiting, at most, as this process knows it."""
 
     lock: Lock = field(default_factory=Lock)
@@ -145,8 +144,7 @@ def unless_full(unit: UnitOfWork[T], refused: QueueFull | None) -> UnitOfWork[T]
     return unit if refused is None else msgspec.structs.replace(unit, decide=_RefuseToWait(unit, refused).decide)
 
 
-@dataclass(frozen=True, slots=True)
-class _RefuseToWait(Generic[T]):
+class _RefuseToWait(Struct, Generic[T], frozen=True):
     unit: UnitOfWork[T]
     refused: QueueFull
 

@@ -7,9 +7,10 @@ Finding says which step each case needs; `remit.app` hands them to the steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval
@@ -38,8 +39,7 @@ def expire(context: Context, cases: Sequence[Case], now: datetime) -> list[bool 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ExpireIntent:
+class ExpireIntent(Struct, frozen=True):
     """End one of them, unless it was answered or started meanwhile."""
 
     context: Context

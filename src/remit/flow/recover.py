@@ -8,10 +8,12 @@ Each ends `UNKNOWN`, keeps its charge, and is a person's to find out about; what
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from remit.core.errors import Conflict, RemitError
 from remit.core.execution.approval import held_until
@@ -35,8 +37,7 @@ _BATCH = 100
 _HOLDER = "recover"
 
 
-@dataclass(slots=True)
-class Recovered:
+class Recovered(Struct):
     """
     Findings about one tenant, by intent, and what verification found before anything was changed.
 
@@ -102,8 +103,7 @@ def _settle(context: Context, found: Recovered, cases: Sequence[Case], by: str, 
             found.failed.append(f"{case.action_intent_id}: {answer}")
 
 
-@dataclass(frozen=True, slots=True)
-class EndOpenIntent:
+class EndOpenIntent(Struct, frozen=True):
     """Take the one attempt of an approved intent, or take it over, and end it."""
 
     context: Context

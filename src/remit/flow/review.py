@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import NotFound
 from remit.core.execution.approval import UNDONE, Approval, approve, approved_data, reserved
@@ -31,8 +32,7 @@ from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class ApproveIntent:
+class ApproveIntent(Struct, frozen=True):
     """
     Approve what the person saw: `digest` is the one they were shown. For `undo_for` they may take it back.
 
@@ -127,8 +127,7 @@ def _so_far(history: IntentHistory, writer: CaseWriter, needed: int) -> Votes:
     return votes.changed(approvals_required=needed)
 
 
-@dataclass(frozen=True, slots=True)
-class UndoApproval:
+class UndoApproval(Struct, frozen=True):
     """
     Take back an approval of one's own while nothing has left; the intent waits again, as it did before.
 
@@ -156,8 +155,7 @@ class UndoApproval:
         return writer.writes(writer.case)
 
 
-@dataclass(frozen=True, slots=True)
-class RejectIntent:
+class RejectIntent(Struct, frozen=True):
     """
     Say no, to what was seen under `digest` if that is given. A second reject returns the first.
 
@@ -190,8 +188,7 @@ class RejectIntent:
         return writer.writes(writer.case)
 
 
-@dataclass(frozen=True, slots=True)
-class ResolveUnknown:
+class ResolveUnknown(Struct, frozen=True):
     """
     Write down what was found out about an `UNKNOWN` outcome; the outcome stays as it is.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.execution.proposer import Proposer, check_may_withdraw, withdrawn_data
 from remit.core.execution.publication import gives_back_unstarted
@@ -34,8 +35,7 @@ def withdraw(
         name = case.superseded_by
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawIntent:
+class WithdrawIntent(Struct, frozen=True):
     """Take one intent back. Of one that was replaced nothing is written, and the answer says by which."""
 
     context: Context

@@ -8,9 +8,9 @@ A change is looked for refusal by refusal: each is answered by a change of the s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput
@@ -25,8 +25,7 @@ _MOST_TRIED = 200
 _Refusal = tuple[str, str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """Bounds under which the intent would have run, and the kinds of settings that were changed for that."""
 
     kinds: tuple[ChangeKind, ...]
@@ -34,8 +33,7 @@ class Candidate:
     after: BoundsInForce
 
 
-@dataclass(frozen=True, slots=True)
-class Automation:
+class Automation(Struct, frozen=True):
     """
     Candidates, the smallest first. With none, `cannot` is the decision that no change of bounds is known to turn, or
     `already` that it would run under the bounds as they are.
@@ -46,8 +44,7 @@ class Automation:
     cannot: Decision | None
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Struct, frozen=True):
     """Bounds on the way to a candidate."""
 
     in_force: BoundsInForce

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.amount import decimal_text, in_units
@@ -20,8 +21,7 @@ from remit.lab.rule_changes import rule_changes
 ChangeKind = Literal["list", "mode", "threshold", "limit", "rule", "scopes"]
 
 
-@dataclass(frozen=True, slots=True)
-class BoundsChange:
+class BoundsChange(Struct, frozen=True):
     """One setting changed; `breadth` says whom it reaches: 0 the account, 1 the tenant."""
 
     kind: ChangeKind
@@ -29,8 +29,7 @@ class BoundsChange:
     bounds: Bounds
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A refusal by bounds, and what was refused."""
 
     bounds: Bounds

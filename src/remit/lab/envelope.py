@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from remit.core.paths import below
 from remit.core.private_values import is_commitment
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import EnvelopeAnswer
 
 MOST_PATHS, MOST_CHOICES = 50, 8
 MOST_PLACES, LARGEST = 4, 10**12
 """Of a decimal of Cedar's, with room to spare."""
 
 
-@dataclass(slots=True)
-class Range:
+class Range(Struct):
     """The smallest and the largest of a number."""
 
     low: Decimal
@@ -26,8 +29,7 @@ class Range:
         self.low, self.high = min(self.low, value), max(self.high, value)
 
 
-@dataclass(slots=True)
-class Envelope:
+class Envelope(Struct):
     """Collects parameters, in memory that does not grow with how many there are."""
 
     numbers: dict[str, Range] = field(default_factory=dict)
@@ -57,10 +59,14 @@ class Envelope:
         parts = [part for part in (*numbers, *choices) if part is not None]
         return " && ".join(parts) or None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> EnvelopeAnswer:
         few = {path: sorted(values) for path, values in self.choices.items() if len(values) <= MOST_CHOICES}
-        numbers = {path: {"from": f"{each.low:f}", "to": f"{each.high:f}"} for path, each in self.numbers.items()}
-        return {"numbers": dict(sorted(numbers.items())), "choices": dict(sorted(few.items()))}
+        return {
+            "numbers": {
+                path: {"from": f"{each.low:f}", "to": f"{each.high:f}"} for path, each in sorted(self.numbers.items())
+            },
+            "choices": dict(sorted(few.items())),
+        }
 
 
 def _scalars(path: str, value: Any) -> Iterator[tuple[str, str | Decimal]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.gate.amount import Amount, amount_of, decimal_text
@@ -16,10 +17,14 @@ from remit.core.intent import ActionIntentV1
 from remit.core.values import instant
 from remit.lab.history import PastDecision, ReplaySpan, moment_of
 
+if TYPE_CHECKING:
+    from remit.core.views import ReplayAnswer, ReplayGroup, SumAnswer, TallyLine, TellingAnswer
+
 Course = Literal["RAN", "ASKED", "BLOCKED"]
 """What a decision comes to: it runs alone, a person is asked, or a person is asked and cannot approve it."""
 Change = Literal["would_run", "would_ask", "would_be_blocked", "no_longer_blocked"]
 CHANGES: tuple[Change, ...] = ("would_run", "would_ask", "would_be_blocked", "no_longer_blocked")
+Label = Literal["action_type", "reason", "account_id"]
 MOST_TELLING, MOST_EXAMPLES = 10, 10
 MOST_ACCOUNTS, MOST_SHOWN = 10_000, 100
 OTHERS = "(others)"
@@ -38,8 +43,7 @@ NOT_JUDGED = {
 """Why a decision is not judged, by the reason's name."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """The number of them, and what they come to by the amounts that their types declare."""
 
     count: int = 0
@@ -56,16 +60,18 @@ class Tally:
         for key, units in other.sums.items():
             self.sums[key] = self.sums.get(key, 0) + units
 
-    def wire(self) -> dict[str, Any]:
+    @property
+    def amounts(self) -> list[SumAnswer]:
         sums = sorted(self.sums.items())
-        return {
-            "count": self.count,
-            "amounts": [{"name": name, "unit": unit, "sum": decimal_text(units)} for (name, unit), units in sums],
-        }
+        return [{"name": name, "unit": unit, "sum": decimal_text(units)} for (name, unit), units in sums]
+
+    def wire(self, label: Label, name: str) -> TallyLine:
+        line: TallyLine = {"count": self.count, "amounts": self.amounts}
+        line[label] = name
+        return line
 
 
-@dataclass(slots=True)
-class Tallies:
+class Tallies(Struct):
     """Tallies by name, the largest first when they are shown; beyond `most` names, the others are one."""
 
     most: int
@@ -78,7 +84,7 @@ class Tallies:
             known = self.by_name.setdefault(name, Tally())
         return known
 
-    def wire(self, label: str) -> list[dict[str, Any]]:
+    def wire(self, label: Label) -> list[TallyLine]:
         ordered = sorted(self.by_name.items(), key=lambda pair: (pair[0] == OTHERS, -pair[1].count, pair[0]))
         shown, rest = ordered[:MOST_SHOWN], ordered[MOST_SHOWN:]
         if rest:
@@ -86,11 +92,10 @@ class Tallies:
             for _, tally in rest:
                 others.with_all_of(tally)
             shown = [*shown, (OTHERS, others)]
-        return [{label: name, **tally.wire()} for name, tally in shown]
+        return [tally.wire(label, name) for name, tally in shown]
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """The decisions that would have gone otherwise in one way."""
 
     all: Tally = field(default_factory=Tally)
@@ -112,9 +117,10 @@ class Group:
             self.ends[past.ended] += 1
             self.went_wrong[past.answer or "alone"] += past.ended in _WENT_WRONG
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ReplayGroup:
         return {
-            **self.all.wire(),
+            "count": self.all.count,
+            "amounts": self.all.amounts,
             "by_action_type": self.types.wire("action_type"),
             "by_reason": self.reasons.wire("reason"),
             "by_account": self.accounts.wire("account_id"),
@@ -124,8 +130,7 @@ class Group:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """One decision that would have gone otherwise."""
 
     past: PastDecision
@@ -145,7 +150,7 @@ class _Case:
         units = sum(amount.ten_thousandths for _, amount in self.amounts)
         return _weight(self.past, self.change), units, self.past.at, self.past.entry_id
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> TellingAnswer:
         past, now = self.past, self.now
         return {
             "action_intent_id": past.action_intent_id,
@@ -172,8 +177,7 @@ def _weight(past: PastDecision, change: Change) -> int:
     return 5 if wrong else 1
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """Collects what a replay comes to, in memory that does not grow with how long the history is."""
 
     span: ReplaySpan
@@ -181,7 +185,7 @@ class Findings:
     unchanged: int = 0
     other_reason: int = 0
     groups: dict[Change, Group] = field(default_factory=lambda: {change: Group() for change in CHANGES})
-    log_only: dict[tuple[str, str], Group] = field(default_factory=dict)
+    log_only: dict[tuple[Literal["policy", "limit"], str], Group] = field(default_factory=dict)
     """What would run alone, by the kind and name of each policy or limit that decides nothing and would refuse it."""
     not_judged: Counter[str] = field(default_factory=Counter)
     _examples: dict[str, list[str]] = field(default_factory=dict)
@@ -222,15 +226,19 @@ class Findings:
         if len(examples) < MOST_EXAMPLES:
             examples.append(past.action_intent_id)
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, tenant_id: str) -> ReplayAnswer:
         return {
+            "tenant_id": tenant_id,
             "since": instant(self.span.since),
             "until": instant(self.span.until),
             "counted_from": instant(self.span.counted_from),
             "decisions": self.decisions,
             "unchanged": self.unchanged,
             "other_reason": self.other_reason,
-            **{change: group.wire() for change, group in self.groups.items()},
+            "would_run": self.groups["would_run"].wire(),
+            "would_ask": self.groups["would_ask"].wire(),
+            "would_be_blocked": self.groups["would_be_blocked"].wire(),
+            "no_longer_blocked": self.groups["no_longer_blocked"].wire(),
             "log_only": [
                 {"kind": kind, "name": name, "would_refuse": group.wire()}
                 for (kind, name), group in self.log_only.items()

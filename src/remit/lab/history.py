@@ -9,11 +9,11 @@ is told as its problem, and never raised: a replay names what it could not judge
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 import msgspec
+from msgspec import Struct
 
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.amount import in_units
@@ -108,8 +108,7 @@ class PastRelease(msgspec.Struct, tag="release", array_like=True, gc=False):
 PastEvent = PastDecision | PastRelease
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaySpan:
+class ReplaySpan(Struct, frozen=True):
     """From when the counters are worked out, and from when until before when decisions are reported."""
 
     counted_from: datetime
@@ -133,8 +132,7 @@ def past_events(entries: Iterable[LedgerEntry], span: ReplaySpan) -> Iterator[Pa
         yield from reader.events(chain)
 
 
-@dataclass(slots=True)
-class _ChainReader:
+class _ChainReader(Struct):
     first: int
     end: int
 

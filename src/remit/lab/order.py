@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec import Struct, field
 
 from remit.lab.ends import ByEnd
 from remit.lab.history import PastEvent, SeenWindow
@@ -21,16 +22,14 @@ CLOCKS_AGREE = timedelta(minutes=5) // timedelta(microseconds=1)
 MOST_HELD = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Stand:
+class _Stand(Struct, frozen=True):
     """The state in which the ledger says that a window stands."""
 
     position: int
     used: int
 
 
-@dataclass(slots=True)
-class _Windows:
+class _Windows(Struct):
     stands: ByEnd[_Stand] = field(default_factory=ByEnd)
 
     def allow(self, event: PastEvent) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import AMOUNT_UNKNOWN
@@ -17,8 +18,7 @@ from remit.lab.history import PastDecision
 _Names = list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(Struct, frozen=True):
     """An intent some of whose values are not to be had, and what of the candidate looks at them."""
 
     for_policies: ActionIntentV1

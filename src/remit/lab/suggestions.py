@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from remit.core.execution.approval import UNDONE
@@ -38,6 +38,10 @@ from remit.lab.automate import automate
 from remit.lab.envelope import Envelope
 from remit.lab.history import MALFORMED
 
+if TYPE_CHECKING:
+    from remit.core.views import EvidenceAnswer
+    from remit.core.views.bounds import SuggestedChange
+
 Answered = Literal["approved", "rejected", "edited", "undone", "right", "wrong"]
 AGREED: tuple[Answered, ...] = ("approved", "right")
 AT_MOST = 0.05
@@ -49,8 +53,7 @@ MOST_SHAPES, MOST_TIMES = 500, 10_000
 _NOT_ASKED_BY_BOUNDS = frozenset({EDITED_BY_PERSON, PERSON_REQUIRED, AUTONOMY_STOPPED, INTENT_EXPIRED})
 
 
-@dataclass(frozen=True, slots=True)
-class PersonsAnswer:
+class PersonsAnswer(Struct, frozen=True):
     """One question that a person answered, and after how many seconds; `None` where nothing waited for that."""
 
     intent: Mapping[str, Any]
@@ -59,8 +62,7 @@ class PersonsAnswer:
     after_s: float | None
 
 
-@dataclass(slots=True)
-class ShapeEvidence:
+class ShapeEvidence(Struct):
     """People's words about one version of an action type."""
 
     action_type: str
@@ -99,10 +101,12 @@ class ShapeEvidence:
     def at_least(self) -> float:
         return lower_bound(self.disagreed, self.total)
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, tool: str | None, change: SuggestedChange | None) -> EvidenceAnswer:
+        """With the tool of its version, and the change that it speaks for."""
         return {
             "action_type": self.action_type,
             "version": self.version,
+            "tool": tool,
             "answered": self.total,
             "disagreed": self.disagreed,
             "people": dict(sorted(self.answers.items())),
@@ -112,6 +116,7 @@ class ShapeEvidence:
             "median_s_to_answer": round(median(self.times), 1) if self.times else None,
             "share_under_3_s": self._quick(),
             "envelope": self.envelope.wire(),
+            "suggestion": change,
         }
 
     def _quick(self) -> float | None:
@@ -190,8 +195,7 @@ def _said(entry: LedgerEntry, intent: Mapping[str, Any] | None) -> Answered | No
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True):
     """Bounds that a person may put in force: the shape runs alone within its envelope, or asks."""
 
     direction: Literal["WIDER", "NARROWER"]

@@ -7,10 +7,11 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from remit.core.execution.templates import ENV
 from remit.core.notifications.outbox import Posted, SendResult
@@ -43,8 +44,7 @@ class _Refused(Exception):
         self.error, self.retry_after_s = error, retry_after_s
 
 
-@dataclass(frozen=True, slots=True)
-class _Bot:
+class _Bot(Struct, frozen=True):
     """The app in one tenant's workspace, for one batch of calls."""
 
     notifier: SlackNotifier

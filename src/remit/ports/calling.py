@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from remit.core.execution.outcome import CallResult
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from remit.ports.units import Snapshot, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call to the far side: the mapped request, and what the connector needs around it."""
 
     intent: ActionIntentV1
@@ -123,8 +123,7 @@ class ForeseesHost(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TriedHost:
+class TriedHost(Struct, frozen=True):
     """A tool's host, and why no connection to it is to be had; `problem` is `None` where one is."""
 
     host: str

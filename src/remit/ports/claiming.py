@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.execution.places import Places
@@ -16,8 +17,7 @@ from remit.ports.units import UnitOfWork
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Runnable:
+class Runnable(Struct, frozen=True):
     """
     The tools that a worker can run: by connector the action types that it can, `None` for every one.
 
@@ -33,8 +33,7 @@ class Runnable:
         return named is None or action_type in named
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A worker's claim: at most `limit` cases of what is `runnable`, for which `places` has room."""
 
     now: datetime

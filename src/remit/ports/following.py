@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from remit.core.ledger.entries import LedgerEntry
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerPage:
+class LedgerPage(Struct, frozen=True):
     """
     Entries of a tenant's ledger in the order in which the store took them in, each with the position behind it.
 
@@ -23,8 +23,7 @@ class LedgerPage:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderPage:
+class ReaderPage(Struct, frozen=True):
     """
     A page for a tenant's own readers: beside each entry, and behind the page, the position that they are told.
 
@@ -36,8 +35,7 @@ class ReaderPage:
     position: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedTenants:
+class ChangedTenants(Struct, frozen=True):
     """
     Tenants whose ledgers grew, and the position up to which that was looked at; `more` may be there already.
 

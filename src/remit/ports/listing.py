@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.core.lifecycle import Case, Status
@@ -14,8 +15,7 @@ from remit.core.values import parse_moment
 from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 
 
-@dataclass(frozen=True, slots=True)
-class CaseFilter:
+class CaseFilter(Struct, frozen=True):
     """A choice of a tenant's cases; what is `None` does not matter."""
 
     statuses: Sequence[Status] | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from remit.core.gate.fact import FactSpec
@@ -18,8 +19,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FactLookup:
+class FactLookup(Struct, frozen=True):
     """One lookup: the mapped request, and what is needed around it."""
 
     tenant_id: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Message:
+
+class Message(Struct, frozen=True):
     """One approval on its way out. `delivery` counts from 1; what ignores repeats ignores them per delivery."""
 
     event: dict[str, Any]
@@ -24,8 +24,7 @@ class Message:
         return f"{self.data['approval_id']}.{self.delivery}"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """The result of one message: `delivered`, `refused` for good, or `unconfirmed`."""
 
     outcome: str

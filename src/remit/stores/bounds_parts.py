@@ -16,11 +16,11 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple, cast
 
 import msgspec
+from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
 
 from remit.core.gate.bounds import AccountBounds, BoundsInForce, ZoneUntil
@@ -93,8 +93,7 @@ class _Part:
 
 
 # Compared as itself: it stands beside the fields of the bounds that it is of.
-@dataclass(frozen=True, slots=True, eq=False)
-class _Layout:
+class _Layout(Struct, frozen=True, eq=False):
     """One version of a tenant's bounds, and how it is stored."""
 
     record: BoundsInForce

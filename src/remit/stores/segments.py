@@ -7,8 +7,9 @@ Shared by every store.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from remit.core.ledger.entries import EventType, LedgerEntry, event_type_in
 from remit.stores.packing import LINES, packed, unpacked
@@ -60,8 +61,7 @@ COMMON: frozenset[EventType] = frozenset(
 """The events of an action that runs by itself; every other is rare, and can be looked for by its type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """Entries of one chain that follow each other, from one write and of one moment."""
 
     entries: Sequence[LedgerEntry]

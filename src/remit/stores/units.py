@@ -59,11 +59,12 @@ def record_id(key: Key[Any]) -> RecordId:
 
 def check_may_put(key: Key[Any], shown: RecordSnapshot) -> RecordId:
     """The place where a unit's record goes. Raises `KeyError` for a unit that breaks the rules of the port."""
-    place = record_id(key)
-    if key.kind is CHAIN:
+    kind = key.kind
+    place = kind.name, key.tenant_id, key.id
+    if kind is CHAIN:
         raise KeyError("a chain grows by entries alone")
     # Without having been read it could overwrite what another writer just decided.
-    if key.kind.contended and place not in shown.records:
+    if kind.contended and place not in shown.records:
         raise KeyError(f"{key.kind.name} {key.id!r} is contended and was written without being named")
     return place
 

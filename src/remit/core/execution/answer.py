@@ -8,9 +8,10 @@ quoted, as data; what a tool answered follows as what it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from remit.core import rendering
 from remit.core.execution.outcome import ActionOutcomeV1
@@ -19,7 +20,11 @@ from remit.core.execution.result import NO_CONTENT, ReadResult
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import ENDED, WAITING, Case
+from remit.core.mirrors import view_of
 from remit.core.values import instant
+
+if TYPE_CHECKING:
+    from remit.core.views import AgentAnswer, ExecutedAnswer
 
 LONGEST_CONTENT = 4000
 """So much of an answer stands in the text; all of it is in the result."""
@@ -27,8 +32,7 @@ _LONGEST_SAID = 1000
 _CARRIED_OUT = frozenset({"SUCCEEDED", "FAILED", "UNKNOWN"})
 
 
-@dataclass(frozen=True, slots=True)
-class ProposalAnswer:
+class ProposalAnswer(Struct, frozen=True):
     """
     An intent that was asked about, and where it stands: `case` and `history` are of the newest that took its place.
 
@@ -62,7 +66,7 @@ class ProposalAnswer:
         assert intent is not None
         return intent
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> AgentAnswer:
         rejection = self.history.rejection or {}
         return {
             "action_intent_id": self.asked,
@@ -74,15 +78,15 @@ class ProposalAnswer:
             "edited_by": self.edited_by,
             "rejected_by": rejection.get("rejected_by"),
             "reason": _reason(self),
-            "questions": [question.wire() for question in self.asked_back],
+            "questions": [view_of(question) for question in self.asked_back],
             "result": self.result.wire(self.case.action_intent_id) if self.result else None,
             "executed_by": self.case.executed_by,
         }
 
-    def _executed(self) -> dict[str, Any] | None:
+    def _executed(self) -> ExecutedAnswer | None:
         if self.case.status not in _CARRIED_OUT:
             return None
-        intent = self.intent.wire()
+        intent = view_of(self.intent)
         return {"target": intent["target"], "parameters": intent["parameters"]}
 
 

@@ -8,20 +8,23 @@ failed, and goes with one that the far side answered.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from remit.core.execution.outcome import LEASE_LOST, CallResult
 from remit.core.values import LAST_MOMENT, Record, UtcTime, instant, is_identifier
+
+if TYPE_CHECKING:
+    from remit.core.views import FailingToolAnswer
 
 PAUSE_AFTER = 10
 FIRST_PAUSE_S = 10.0
 LONGEST_PAUSE_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerRules:
+class BreakerRules(Struct, frozen=True):
     """After how many failed calls in a row a tool is paused, and for how long: each time twice as long as before."""
 
     pause_after: int = PAUSE_AFTER
@@ -108,8 +111,7 @@ def trial_begun(breaker: ToolBreaker, *, by: str, until: datetime) -> ToolBreake
     return breaker.changed(trial_by=by, trial_until=until)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A call's result, and who made the call."""
 
     result: CallResult
@@ -178,12 +180,14 @@ def explanation(breaker: ToolBreaker) -> str:
     return f"{breaker.action_type}'s tool is paused since {since} after {failed}; next trial at {trial}"
 
 
-def described(breaker: ToolBreaker) -> dict[str, Any]:
-    """As it is shown: JSON values."""
-    known = breaker.wire()
-    names = ("action_type", "failures", "failed_at", "last_error", "paused_since")
+def described(breaker: ToolBreaker) -> FailingToolAnswer:
+    """As it is shown."""
     return {
-        **{name: known[name] for name in names},
-        "next_trial_at": known["trial_at"],
+        "action_type": breaker.action_type,
+        "failures": breaker.failures,
+        "failed_at": instant(breaker.failed_at),
+        "last_error": breaker.last_error,
+        "paused_since": instant(breaker.paused_since) if breaker.paused_since else None,
+        "next_trial_at": instant(breaker.trial_at) if breaker.trial_at else None,
         "explanation": explanation(breaker),
     }

@@ -8,9 +8,10 @@ late, or in two places finds the row of its table that says to do nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from remit.core.execution.approval import Approval, Publication, PublicationStatus, held_until
 from remit.core.execution.outcome import (
@@ -142,8 +143,7 @@ def new_attempt(
 # --- preflight, and the mark before each call ---
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A reason why an approved action may not run any more."""
 
     code: str

@@ -6,7 +6,8 @@ charged to, each for the account, principal or tenant whose window it was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from remit.core.execution.sample import SampleTally
 from remit.core.gate.autonomy import StopScope
@@ -17,8 +18,7 @@ from remit.core.gate.sampling import StopAfter
 from remit.core.intent import ActionIntentV1
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedLimit:
+class JudgedLimit(Struct, frozen=True):
     """A limit, and whose: `scope` is `account:north`, as its windows say it."""
 
     limit: str

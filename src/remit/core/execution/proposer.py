@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import Forbidden
 from remit.core.identity.credential import PROCESS, Credential
@@ -11,8 +12,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 
 
-@dataclass(frozen=True, slots=True)
-class Proposer:
+class Proposer(Struct, frozen=True):
     """
     Somebody who deals with what it proposed. A credential with `accounts` is for those alone, and one with
     `on_behalf_of` for what is on that principal's behalf (`NOBODY`: on nobody's).

@@ -9,11 +9,10 @@ stops autonomy in the write that records it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from remit.core.errors import Conflict, Forbidden
 from remit.core.execution.approval import Approval
@@ -106,8 +105,7 @@ class SampleAnswer(Record, frozen=True):
         return [*([self.action_type] if self.stopped else []), *limits]
 
 
-@dataclass(frozen=True, slots=True)
-class CountedAnswer:
+class CountedAnswer(Struct, frozen=True):
     """An answer as it is counted, and the tally with it."""
 
     tally: SampleTally

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
@@ -51,18 +52,15 @@ _URL = re.compile(
 _TARGET_FIELDS = ("entity_type", "entity_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentReference:
+class EnvironmentReference(Struct, frozen=True):
     name: str
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Annotated, Any
 
+from msgspec import Struct
 from pydantic import AfterValidator, Field
 
 from remit.core.errors import InvalidInput
@@ -33,8 +33,11 @@ _SUM = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,4})?")
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9_./%-]{0,19}")
 
 
+_PATHS_BEGIN = (f"{PARAMETERS}.", f"{PARAMETERS}[")
+
+
 def _is_path(text: str) -> bool:
-    return text.startswith((f"{PARAMETERS}.", f"{PARAMETERS}["))
+    return text.startswith(_PATHS_BEGIN)
 
 
 def _checked_path(text: str) -> str:
@@ -81,8 +84,7 @@ class AmountSpec(Request):
         return None if _is_path(self.unit) else self.unit
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """So many ten-thousandths of a unit."""
 
     ten_thousandths: int
@@ -97,8 +99,7 @@ class Amount:
         return {"value": self.value, "unit": self.unit, "problem": None}
 
 
-@dataclass(frozen=True, slots=True)
-class AmountUnknown:
+class AmountUnknown(Struct, frozen=True):
     """The arguments do not say how much it is; `problem` names the path and what is wrong there."""
 
     problem: str
@@ -118,12 +119,18 @@ def amount_of(spec: AmountSpec, parameters: Mapping[str, Any]) -> Amount | Amoun
 
 
 def _found(path: str, parameters: Mapping[str, Any]) -> Any:
-    taken_apart = parse_path(path)
-    argument = taken_apart.steps[1]
-    if len(taken_apart.steps) == 2 and not argument.indexed and argument.name in parameters:
+    argument = _whole_argument(path)
+    if argument is not None and argument in parameters:
         # As most are: there is nothing else that it could name.
-        return parameters[argument.name]
-    return find(taken_apart, {PARAMETERS: parameters})
+        return parameters[argument]
+    return find(parse_path(path), {PARAMETERS: parameters})
+
+
+@lru_cache(maxsize=1024)
+def _whole_argument(path: str) -> str | None:
+    """The argument that a path names; `None` for a path that leads into one."""
+    steps = parse_path(path).steps
+    return steps[1].name if len(steps) == 2 and not steps[1].indexed else None
 
 
 def parse_amount(value: Any, field: str) -> int:

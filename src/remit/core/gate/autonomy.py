@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from pydantic import Field
 
 from remit.core.errors import InvalidInput
@@ -19,16 +19,14 @@ StopLevel = Literal["autonomy", "everything"]
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedAllowlist:
+class ResolvedAllowlist(Struct, frozen=True):
     """The list in force and where it came from: `account`, `tenant` or `none`."""
 
     action_types: list[str]
     level: Literal["account", "tenant", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedMode:
+class ResolvedMode(Struct, frozen=True):
     """The mode in force and the entry it came from."""
 
     mode: AutonomyMode

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from remit.core.gate.autonomy import AutonomyMode, resolve_allowlist, resolve_mode
 from remit.core.gate.bounds import AccountBounds, Bounds
@@ -18,8 +19,7 @@ _ASKS: dict[AutonomyMode, str] = {
 _RISKY = ("MEDIUM", "HIGH")
 
 
-@dataclass(frozen=True, slots=True)
-class BoundsConflict:
+class BoundsConflict(Struct, frozen=True):
     """A statement at `path`, and what has the last word over it."""
 
     path: str

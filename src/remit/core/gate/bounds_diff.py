@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.limit import from_zero
@@ -18,8 +19,7 @@ from remit.core.gate.text_diff import lines_of, text_diff
 from remit.core.values import instant
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One field that differs. `before` is `None` for what was added, `after` for what goes."""
 
     path: str

@@ -12,11 +12,11 @@ counts the morning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
+from msgspec import Struct
 from pydantic import Field, StringConstraints
 
 from remit.core.gate.zones import zone
@@ -63,8 +63,7 @@ def merge(default: Budget | None, own: Budget | None) -> Budget | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """One day of one zone, when it begins, and when the next one does."""
 
     date: str
@@ -170,8 +169,7 @@ def tenant_usage_id(day: Day) -> str:
     return f"{day}|tenant"
 
 
-@dataclass(frozen=True, slots=True)
-class Unmeasured:
+class Unmeasured(Struct, frozen=True):
     """The reason why it cannot be said what an action takes of a limit, or of whose."""
 
     reason: Refusal
@@ -217,8 +215,7 @@ class Limit(Record, frozen=True):
         return self.unmeasured is None and used + self.taken <= LARGEST_INTEGER
 
 
-@dataclass(frozen=True, slots=True)
-class Remaining:
+class Remaining(Struct, frozen=True):
     """
     One counter beside its limit, and what is left of it today.
 
@@ -241,8 +238,7 @@ def remaining(limit: int | None, used: int, *, unlimited: int | None) -> Remaini
     return Remaining(limit, used, unlimited if limit is None else max(0, limit - used))
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetInForce:
+class BudgetInForce(Struct, frozen=True):
     """The limits on one account at one moment: its budget, its day, and the tenant's ceiling with its day."""
 
     budget: Budget | None

@@ -5,9 +5,9 @@ Charging: what one approval takes of every limit that applies, all of it or noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from remit.core.gate.amount import in_units, on_wire
 from remit.core.gate.budget import Counter, Limit, Refusal, Usage, split_window_id
@@ -43,8 +43,7 @@ class Charge(Record, frozen=True):
         return None if self.unit is UNSET else self.unit
 
 
-@dataclass(frozen=True, slots=True)
-class Shortfall:
+class Shortfall(Struct, frozen=True):
     """The limit that has no room left, and when it has again; or of which it is not known what is taken."""
 
     limit: Limit
@@ -64,7 +63,7 @@ def charge(
     """
     before = [used_of(limit, usages) for limit in limits] if before is None else before
     for limit, used in zip(limits, before, strict=True):
-        if not limit.only_watches and (reason := limit.refusal(used)) is not None:
+        if limit.would_be_limit is None and (reason := limit.refusal(used)) is not None:
             return Shortfall(limit=limit, used=used, reason=reason)
     charges: list[Charge] = []
     counters: dict[str, dict[str, Counter]] = {}
@@ -76,7 +75,7 @@ def charge(
         if (of_usage := counters.get(usage_id)) is None:
             usage = usages.get(usage_id) or Usage(usage_id=usage_id, ends_at=limit.resets_at)
             of_usage = counters[usage_id] = {**usage.counters}
-            changed[usage_id] = usage.changed(counters=of_usage)
+            changed[usage_id] = replace(usage, counters=of_usage)
         counter = of_usage[limit.counter] = _after(of_usage.get(limit.counter, _UNUSED), limit.taken)
         charges.append(_charged(limit, counter))
     return charges, changed

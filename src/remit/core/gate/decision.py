@@ -256,11 +256,10 @@ class _Trail:
         outcome = charge(limits, seen.usages, before)
         if isinstance(outcome, Shortfall):
             without = {} if outcome.limit.name is None else {"refused_by": outcome.limit.name}
-            self._note("budget", False, limits=words.limits_seen(limits, before, {}), **without)
+            self._note("budget", False, limits=words.limits_seen(limits, before, ()), **without)
             return _No(outcome.reason, words.shortfall(outcome, intent))
         self.charges, self.usages = outcome
-        after = {taken.window_id: taken.used_after for taken in self.charges}
-        self._note("budget", True, limits=words.limits_seen(limits, before, after))
+        self._note("budget", True, limits=words.limits_seen(limits, before, self.charges))
         return None
 
     def verdict(self, refusal: _No | None) -> Verdict:

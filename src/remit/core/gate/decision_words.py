@@ -8,7 +8,7 @@ from typing import Any
 from remit.core.gate.amount import on_wire, so_much
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.budget import AMOUNT_UNKNOWN, PRINCIPAL_MISSING, Limit
-from remit.core.gate.charging import Shortfall
+from remit.core.gate.charging import Charge, Shortfall
 from remit.core.intent import ActionIntentV1
 from remit.core.rendering import quoted
 from remit.core.values import instant
@@ -21,34 +21,37 @@ def counting_names(limits: Sequence[Limit]) -> list[str]:
     return [limit.name for limit in limits if limit.name and not limit.only_watches]
 
 
-def limits_seen(limits: Sequence[Limit], before: Sequence[int], after: dict[str, int | str]) -> list[dict[str, Any]]:
-    return [_limit_seen(limit, used, after) for limit, used in zip(limits, before, strict=True)]
+def limits_seen(limits: Sequence[Limit], before: Sequence[int], charges: Sequence[Charge]) -> list[dict[str, Any]]:
+    charged = {charge.window_id: charge for charge in charges}
+    return [_limit_seen(limit, used, charged.get(limit.window_id)) for limit, used in zip(limits, before, strict=True)]
 
 
-def _limit_seen(limit: Limit, used: int, after: dict[str, int | str]) -> dict[str, Any]:
-    unit, window_id = limit.unit, limit.window_id
-    used_before: int | str = used
-    most: int | str | None = limit.limit
-    # Of a count, as it stands.
-    if unit is not None:
-        used_before, most = on_wire(used, unit), None if limit.limit is None else on_wire(limit.limit, unit)
-    seen = {
+def _limit_seen(limit: Limit, used: int, charge: Charge | None) -> dict[str, Any]:
+    unit = limit.unit
+    used_before = used if unit is None else on_wire(used, unit)
+    most = None if limit.limit is None else limit.limit if unit is None else on_wire(limit.limit, unit)
+    seen: dict[str, Any] = {
         "scope": limit.scope,
-        "window_id": window_id or None,
+        "window_id": limit.window_id or None,
         "limit": most,
         "used_before": used_before,
-        "used_after": after.get(window_id, used_before),
+        "used_after": used_before if charge is None else charge.used_after,
         "resets_at": instant(limit.resets_at),
     }
     if limit.name is not None:
-        _note_named(limit, used, seen)
+        seen["name"], seen["unit"] = limit.name, unit
+        seen["taken"] = _taken(limit) if charge is None else charge.taken
+        if limit.unmeasured is not None or limit.would_be_limit is not None:
+            _note_further(limit, used, seen)
     return seen
 
 
-def _note_named(limit: Limit, used: int, seen: dict[str, Any]) -> None:
-    """A named limit's words about itself; one that only watches says what it would have said."""
-    seen["name"], seen["unit"] = limit.name, limit.unit
-    seen["taken"] = None if limit.unmeasured else on_wire(limit.taken, limit.unit)
+def _taken(limit: Limit) -> int | str | None:
+    return None if limit.unmeasured else on_wire(limit.taken, limit.unit)
+
+
+def _note_further(limit: Limit, used: int, seen: dict[str, Any]) -> None:
+    """The reason why it cannot be said what is taken; one that only watches says what it would have said."""
     if limit.unmeasured is not None:
         seen["problem"] = limit.unmeasured.problem
     if limit.would_be_limit is not None:

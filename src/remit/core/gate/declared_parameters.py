@@ -9,8 +9,10 @@ all are constants. The rest is left to the check of the schema itself: a form of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from remit.core.gate.schema_cost import find_reference
 from remit.core.paths import COUNT, below
@@ -27,8 +29,7 @@ _NULLABLE = "$nullable"
 """Said of a merged schema of which an alternative is null."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredParameter:
+class DeclaredParameter(Struct, frozen=True):
     """
     One value that a schema declares. `path` is where policies and limits read it, below `parameters`; `level` is 1 for
     a parameter itself and more for what stands inside one. `choices` are the only values it may have, empty where it

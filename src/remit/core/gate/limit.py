@@ -9,10 +9,11 @@ not change under its name, so that no window ever holds two things.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from remit.core.errors import InvalidInput
@@ -163,8 +164,7 @@ def _most_of_a_sum(value: Any) -> str:
         raise ValueError(f"{error.problem}; {error.way_out}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class LimitInForce:
+class LimitInForce(Struct, frozen=True):
     """A limit in its window of one moment."""
 
     spec: LimitSpec
@@ -195,8 +195,7 @@ class LimitInForce:
         return LimitOverAccount(self, limit, spec.sum is None and spec.of != "principal")
 
 
-@dataclass(frozen=True, slots=True)
-class LimitOverAccount:
+class LimitOverAccount(Struct, frozen=True):
     """A limit in its window as it is over one account; `limit` takes 1, and names no principal."""
 
     in_force: LimitInForce
@@ -214,11 +213,11 @@ class LimitOverAccount:
             return self.limit
         spec, taken = self.in_force.spec, self.in_force.spec.measure(intent, action_type, amounts)
         if isinstance(taken, Unmeasured):
-            return self.limit.changed(taken=0, unmeasured=taken)
+            return replace(self.limit, taken=0, unmeasured=taken)
         if spec.of != "principal":
-            return self.limit.changed(taken=taken)
+            return replace(self.limit, taken=taken)
         usage_id = self.in_force.usage_id("", intent.on_behalf_of)
-        return self.limit.changed(taken=taken, usage_id=usage_id, window_id=usage_id)
+        return replace(self.limit, taken=taken, usage_id=usage_id, window_id=usage_id)
 
 
 def give_autonomy(limits: Sequence[LimitSpec]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import Bounds
@@ -39,14 +40,21 @@ def _named(bounds: Bounds) -> Iterator[tuple[str, Any]]:
     yield from ((LIMITS, limit) for limit in bounds.limits)
 
 
-@dataclass(frozen=True, slots=True)
-class WouldHaveSaid:
+class WouldHaveSaid(Struct, frozen=True):
     """The word of one policy or limit that decides nothing; `would_say` is a reason, `None` if nothing."""
 
     kind: Literal["policy", "limit"]
     name: str
     would_say: str | None
     explanation: str | None
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "would_say": self.would_say,
+            "explanation": self.explanation,
+        }
 
 
 def would_have_said(decision: Decision) -> list[WouldHaveSaid]:

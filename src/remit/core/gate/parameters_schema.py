@@ -9,11 +9,11 @@ before it is begun (`schema_cost`). `format` is a remark, as the standard has it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
@@ -41,8 +41,7 @@ def _library() -> Any:
     return jsonschema_rs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ParametersSchema:
+class ParametersSchema(Struct, frozen=True, eq=False):
     """One schema, compiled. Safe to share between threads."""
 
     validator: jsonschema_rs.Draft202012Validator

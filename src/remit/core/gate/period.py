@@ -12,10 +12,11 @@ Windows of one period and zone follow each other without a gap and do not overla
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 from remit.core.gate.zones import zone
 from remit.core.values import FIRST_MOMENT, LAST_MOMENT, in_zone, instant, shifted, utc
@@ -34,8 +35,7 @@ _STEPS: dict[Period, timedelta] = {"minute": timedelta(minutes=1), "hour": _HOUR
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarWindow:
+class CalendarWindow(Struct, frozen=True):
     """From `starts_at` until before `ends_at`."""
 
     period: Period

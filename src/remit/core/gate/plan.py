@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import UnsetType
+from msgspec import Struct, UnsetType
 
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
@@ -42,8 +42,7 @@ MOST_PLANS, MOST_ANSWERS = 1000, 512
 _NO_TIME = FIRST_MOMENT, FIRST_MOMENT
 
 
-@dataclass(frozen=True, slots=True)
-class _AtATime:
+class _AtATime(Struct, frozen=True):
     """
     The part of an account's bounds that depends on the time: budget and limits in their windows, the clock of its zone.
     """
@@ -53,8 +52,7 @@ class _AtATime:
     local: LocalTime
 
 
-@dataclass(frozen=True, slots=True)
-class AccountPlan:
+class AccountPlan(Struct, frozen=True):
     """One account, from the moment `holds_from` until before `holds_until`."""
 
     account_id: str
@@ -75,8 +73,7 @@ class AccountPlan:
         return [*self.budget.usage_ids(self.account_id), *(usage_id for usage_id in own if usage_id)]
 
 
-@dataclass(frozen=True, slots=True)
-class TypePlan:
+class TypePlan(Struct, frozen=True):
     """One action type, whatever the account and the time: what a proposal of it takes from the bounds."""
 
     expires_after: timedelta
@@ -86,8 +83,7 @@ class TypePlan:
     sample: str | UnsetType
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyAnswer:
+class PolicyAnswer(Struct, frozen=True):
     """The answer of the policies, and the check that says what they were asked."""
 
     verdict: PolicyVerdict
@@ -125,7 +121,8 @@ class ActionPlan:
         if not self.budget_limits:
             return []
         spec, amounts = self.type_in_force.spec, Amounts()
-        return self.budget_limits + [limit.on(intent, spec, amounts) for limit in self.named_limits]
+        named = [each.limit if each.alike else each.on(intent, spec, amounts) for each in self.named_limits]
+        return self.budget_limits + named
 
     def usage_ids(self, principal: str | None) -> list[str]:
         """The records that an intent on behalf of that principal would be charged to."""
@@ -259,8 +256,7 @@ def blocked_until_bounds_load(problem: str) -> PolicyVerdict:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Lasting:
+class _Lasting(Struct, frozen=True):
     """The part of an action type's bounds in an account that does not depend on the time."""
 
     type_in_force: TypeInForce

@@ -11,8 +11,9 @@ import copy
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.declared_parameters import DEEPEST, MOST_CHOICES, Kind
@@ -29,8 +30,7 @@ Number = int | float
 Choice = str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaRow:
+class SchemaRow(Struct, frozen=True):
     """One property; `kind` is `any` where no `type` is said, `was` the path at which the rest may say more of it."""
 
     path: str
@@ -48,8 +48,7 @@ class SchemaRow:
         return {keyword: value for keyword, value in found.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class SplitSchema:
+class SplitSchema(Struct, frozen=True):
     """
     A schema in two parts, and whether it is `closed`: no argument is taken that it does not name. `rest` is `None`
     where there is no schema.

@@ -7,16 +7,16 @@ Only the hash of the secret is stored; the secret has 256 random bits, so a plai
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from remit.core.canonical import sha256_hex
 
 _NOBODYS_HASH = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class SecretText:
+class SecretText(Struct, frozen=True):
     """The parts of such a text. The tenant may hold dots; the id and the secret do not."""
 
     prefix: str

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
+
+from msgspec import Struct, field
 
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput
@@ -44,8 +45,7 @@ class LedgerPosition(NamedTuple):
         return f"{instant(self.at)}|{self.entry_id}"
 
 
-@dataclass(slots=True)
-class LedgerCursor:
+class LedgerCursor(Struct):
     """Everything up to `place`, and beyond it what it was told of with `passed`. Belongs to one reader."""
 
     place: LedgerPosition

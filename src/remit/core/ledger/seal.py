@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.canonical import canonical, canonical_plain
 from remit.core.errors import InvalidInput
@@ -34,8 +35,7 @@ def head_leaf(name: str, head: Head) -> bytes:
     return canonical_plain(leaf) if head.sequence <= LARGEST_INTEGER else canonical(leaf)
 
 
-@dataclass(slots=True)
-class HeadRun:
+class HeadRun(Struct):
     """Heads of chains that follow each other in an export: the hashes of their leaves, and the names at both ends."""
 
     first: bytes | None = None
@@ -49,8 +49,7 @@ class HeadRun:
         self.hashes += leaf_hash(head_leaf(name, head))
 
 
-@dataclass(slots=True)
-class HeadFold:
+class HeadFold(Struct):
     """Folds the heads of chains into a root as they come, in the order of their names' bytes."""
 
     entries: int = 0

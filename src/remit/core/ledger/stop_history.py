@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.gate.autonomy import Stop, Stops, StopScope
 
 
-@dataclass(slots=True)
-class StopHistory:
+class StopHistory(Struct):
     """Fed entry by entry, in the chain's order."""
 
     now: Stops = field(default_factory=Stops)

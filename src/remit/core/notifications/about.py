@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from msgspec import Struct, field
 from pydantic import AfterValidator
 
 from remit.core.errors import InvalidInput
@@ -68,8 +68,7 @@ class FieldShown(Document):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AboutIntent:
+class AboutIntent(Struct, frozen=True):
     """An intent, as it stands in the ledger; `reason` is why a person is asked, `amounts` what its type declares."""
 
     intent: ActionIntentV1

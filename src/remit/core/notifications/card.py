@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from remit.core.errors import Forbidden
 from remit.core.ledger.entries import EventType, LedgerEntry
@@ -34,8 +35,7 @@ PRESS_KEPT = timedelta(minutes=15)
 MOST_PRESSES = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """
     An intent for people to answer: `is_open` while it waits. `shows_all` says that everything stands on it which an
     approval would be for. `note` tells the latest answer.

@@ -8,8 +8,9 @@ people gave stand in them as data: quoted, on the same line, and visible.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from remit.core.execution.approval import UNDONE
 from remit.core.execution.permit import PERMIT_LAPSED
@@ -54,8 +55,7 @@ def reason_in_words(code: str | None) -> str:
     return REASONS.get(code) or code.replace("_", " ").capitalize()
 
 
-@dataclass(frozen=True, slots=True)
-class StoryStep:
+class StoryStep(Struct, frozen=True):
     """One step of an intent's story."""
 
     at: str
@@ -67,8 +67,7 @@ class StoryStep:
 _Data = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _EventWords:
+class _EventWords(Struct, frozen=True):
     """
     The words for one event type.
 

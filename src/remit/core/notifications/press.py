@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
 
 from remit.core.errors import Unauthenticated
 
@@ -15,8 +16,7 @@ NOT_SIGNED = "this request is not signed by an app that is subscribed here, or i
 Wish = Literal["approve", "ask_reason", "reject"]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedRequest(Struct, frozen=True):
     """A request as it came in."""
 
     timestamp: str
@@ -34,8 +34,7 @@ def _is_seconds(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 12
 
 
-@dataclass(frozen=True, slots=True)
-class CardName:
+class CardName(Struct, frozen=True):
     """The card a button belongs to: of which subscription, about which intent, showing which digest."""
 
     subscription_id: str
@@ -52,8 +51,7 @@ class CardName:
         return cls(*parts) if len(parts) == 3 and all(parts) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
+class Press(Struct, frozen=True):
     """
     A press of a card's button: by whom, by the ids of team and user that the chat gives, on which card, for what.
 

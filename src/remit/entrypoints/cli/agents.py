@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import typer
+from msgspec import Struct, field
 
 from remit.app.answers import WAIT_S
 from remit.app.single_proposals import BATCH
@@ -80,8 +80,7 @@ def propose(
     raise typer.Exit(run.exit_code())
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """One file on its way through, and what became of its lines."""
 
     defaults: dict[str, Any]

@@ -6,11 +6,11 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import asdict
 from rich.text import Text
 
 from remit.core.diagnosis import Diagnosis

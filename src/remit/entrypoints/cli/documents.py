@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from remit.entrypoints.cli.json_line import JsonLine
 
@@ -34,8 +35,7 @@ def values(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[JsonL
     yield None
 
 
-@dataclass(slots=True)
-class _Scanner:
+class _Scanner(Struct):
     longest_bytes: int
     held: bytes = b""
     """Of the value at hand, and what was not looked at yet."""

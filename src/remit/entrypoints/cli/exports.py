@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-import typer
+from msgspec import Struct
 
 from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput
@@ -18,14 +17,8 @@ from remit.entrypoints.cli.export_line import LONGEST_ENTRY_BYTES, entry_of
 from remit.entrypoints.cli.lines import batches, source
 from remit.entrypoints.cli.shared_reading import PART_BYTES, processes_for, verified_by_several
 
-Against = Annotated[
-    str | None,
-    typer.Option("--against", metavar="EXPORT", help="An export that was kept elsewhere.", show_default=False),
-]
 
-
-@dataclass(frozen=True, slots=True)
-class ExportFile:
+class ExportFile(Struct, frozen=True):
     """The entries of a file, read anew each time; an `UnreadableLine` in the place of one that holds none."""
 
     name: str
@@ -58,8 +51,7 @@ def _size(name: str) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class KeptExport:
+class KeptExport(Struct, frozen=True):
     """An export that was kept elsewhere, and is sound by itself."""
 
     name: str

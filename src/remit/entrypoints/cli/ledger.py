@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from remit.core.errors import InvalidInput
-from remit.core.ledger.verification import KeptHead, Report
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.exports import Against, KeptExport, verify_file
-from remit.entrypoints.cli.options import AsJson, Db, FromOption, Tenant, ToOption, existing, moments
-from remit.entrypoints.report_files import as_csv, as_html
+from remit.entrypoints.cli.options import Against, AsJson, Db, FromOption, Tenant, ToOption, existing, moments
+
+if TYPE_CHECKING:
+    from remit.core.ledger.verification import KeptHead, Report
+    from remit.entrypoints.cli.exports import KeptExport
+
+if TYPE_CHECKING:
+    from remit.core.views.report import PeriodReport
 
 MOST_FINDINGS_SHOWN = 20
 
@@ -100,6 +104,9 @@ def verify(
         raise InvalidInput("FILE", "either a file or --tenant is needed, not both", "see 'remit verify --help'")
     if file is not None and db is not None:
         raise InvalidInput("--db", "goes with --tenant, and a file is checked by itself", "leave one out")
+    # Imported here: who reads the ledger's lines verifies nothing.
+    from remit.entrypoints.cli.exports import KeptExport
+
     kept = KeptExport.read(against) if against is not None else None
     if tenant is not None:
         with existing(ctx, db, tenant) as remit:
@@ -127,6 +134,8 @@ def recount(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db 
 
 
 def _verified(file: str, kept: KeptExport | None) -> Report:
+    from remit.entrypoints.cli.exports import verify_file
+
     report = verify_file(file, kept.heads() if kept else None)
     if kept and report.tenant_id not in (None, kept.tenant_id):
         _heads(kept, str(report.tenant_id))
@@ -191,12 +200,14 @@ def report(
     if as_json:
         output.print_json(told)
     elif html or as_lines:
+        from remit.entrypoints.report_files import as_csv, as_html
+
         sys.stdout.write(as_html(told) if html else as_csv(told))
     else:
         _say_report(told)
 
 
-def _say_report(told: dict[str, Any]) -> None:
+def _say_report(told: PeriodReport) -> None:
     proof, people = told["verified"], told["people"]
     sums = [f"{each['value']} {each['unit']}" for of_type in told["alone"]["by_type"] for each in of_type["sums"]]
     output.print_fields(
@@ -213,6 +224,9 @@ def _say_report(told: dict[str, Any]) -> None:
             "last export": told["last_seal"] and f"{output.local(told['last_seal']['at'])} {told['last_seal']['hash']}",
         }
     )
-    columns = ("by", "approved", "rejected", "edited", "median_s")
-    output.print_table([*columns], [[each[column] for column in columns] for each in people["by_person"]])
+    rows = [
+        [each["by"], each["approved"], each["rejected"], each["edited"], each["median_s"]]
+        for each in people["by_person"]
+    ]
+    output.print_table(["by", "approved", "rejected", "edited", "median_s"], rows)
     output.note("All of it: --html, --csv or --json.")

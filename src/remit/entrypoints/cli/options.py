@@ -34,6 +34,10 @@ ByOrYou = Annotated[
     str | None,
     typer.Option("--by", metavar="NAME", help="Who does it; you if left out. It stands in the ledger."),
 ]
+Against = Annotated[
+    str | None,
+    typer.Option("--against", metavar="EXPORT", help="An export that was kept elsewhere.", show_default=False),
+]
 Imports = Annotated[
     list[str] | None,
     typer.Option(

@@ -11,11 +11,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from types import FrameType
 from typing import Annotated
 
 import typer
+from msgspec.structs import asdict
 
 from remit.app.single_proposals import BATCH
 from remit.app.upkeep import Reconciled

@@ -9,12 +9,9 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from remit.core.errors import TryLater
 from remit.core.ledger.verification import (
@@ -29,6 +26,9 @@ from remit.core.ledger.verification import (
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.export_line import LONGEST_ENTRY_BYTES, entry_of
 from remit.entrypoints.cli.lines import lines_between
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 SHARED_FROM_BYTES = 64 * 1024 * 1024
 """Smaller files are read sooner than processes start."""
@@ -54,6 +54,9 @@ def verified_by_several(name: str, processes: int, part_bytes: int) -> Report | 
 
     Raises `TryLater` if a process ended before it had read its part: then nothing is known of the file.
     """
+    # Imported here: most files are read by this process alone.
+    from concurrent.futures.process import BrokenProcessPool
+
     own, places = _taken_apart(name, part_bytes)
     pool = _pool(processes) if own and len(places) > 1 else None
     if pool is None:
@@ -84,6 +87,9 @@ def _parts(
 
 def _pool(processes: int) -> ProcessPoolExecutor | None:
     try:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
         # A fork would take the threads' locks along as they are.
         return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin)
     # Some systems have no shared memory to talk through.

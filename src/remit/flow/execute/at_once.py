@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import NotAnApproval, OutcomeUnknown, TryLater
 from remit.core.execution.approval import Approval
@@ -182,8 +183,7 @@ def _settled(worker: Worker, taken: Taken, result: CallResult) -> dict[str, Any]
     raise AssertionError("unreachable")
 
 
-@dataclass(frozen=True, slots=True)
-class SettleWithPause:
+class SettleWithPause(Struct, frozen=True):
     """Settle a call, and answer also when there is to be another one. It names no counters: no charge goes back."""
 
     settling: SettleCall

@@ -7,9 +7,10 @@ It is answered with a permit, one an intent and for good, or with why there is n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import Conflict, NotFound
 from remit.core.execution import fulfilment
@@ -62,8 +63,7 @@ def begin(
         name = begun.superseded_by
 
 
-@dataclass(frozen=True, slots=True)
-class BeginIntent:
+class BeginIntent(Struct, frozen=True):
     """The one write of a begin; of an intent that was replaced it answers by which."""
 
     context: Context

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import asdict
 
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval
@@ -49,8 +49,7 @@ START_LEASE_S = 15.0
 """The time that a worker may take from one step to the next before another may take over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """One execution: which intent, by which approval."""
 
     tenant_id: str
@@ -158,8 +157,7 @@ class Keys:
         return cls(case.tenant_id, case.action_intent_id, case.approval_id or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True):
     """
     One run of one worker.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment
@@ -21,8 +22,7 @@ def expire_begun(context: Context, cases: Sequence[Case], now: datetime) -> list
     return context.store.transact([ExpireBegun(context, Keys.of_case(case), now).unit() for case in cases])
 
 
-@dataclass(frozen=True, slots=True)
-class ExpireBegun:
+class ExpireBegun(Struct, frozen=True):
     """End one of them, unless it was taken meanwhile."""
 
     context: Context

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import NotFound, NotInThatState, RemitError
 from remit.core.execution import fulfilment
@@ -32,8 +33,7 @@ from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class FinishIntent:
+class FinishIntent(Struct, frozen=True):
     """
     Record what came of an action, as its caller says. Lapsed or not: whoever acted knows best.
 
@@ -100,8 +100,7 @@ def _finished(case: Case, approval_id: str, status: Status, *, recorded: bool) -
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RenewPermit:
+class RenewPermit(Struct, frozen=True):
     """
     Prolong the lease of a permit by the time that it was first given for; a lapsed one lives again until it has ended.
 
@@ -139,8 +138,7 @@ def lapse(context: Context, cases: Sequence[Case], now: datetime) -> list[bool |
     return context.store.transact([LapsePermit(context, Keys.of_case(case), now).unit() for case in cases])
 
 
-@dataclass(frozen=True, slots=True)
-class LapsePermit:
+class LapsePermit(Struct, frozen=True):
     """End one of them, unless it was finished or renewed meanwhile."""
 
     context: Context

@@ -8,8 +8,9 @@ dies in between leaves an attempt without a mark: whoever takes it over looks th
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError, TryLater
 from remit.core.execution import fulfilment
@@ -57,8 +58,7 @@ def _put_back(context: Context, held: Held, now: datetime) -> None:
         log.warning("tenant %s: an execution waits until its lease runs out: %s", held.tenant_id, error)
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
+class PutBack(Struct, frozen=True):
     """The attempt without a holder, where this one still holds it: nothing was called, and the next takes it over."""
 
     held: Held

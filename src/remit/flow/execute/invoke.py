@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput
 from remit.core.execution.breaker import Answered, may_call
@@ -108,8 +110,7 @@ def _call(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class NoteAnswer:
+class NoteAnswer(Struct, frozen=True):
     """The result of a call, noted before anything follows from it: another call, or the outcome."""
 
     worker: Worker

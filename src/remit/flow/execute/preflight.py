@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from remit.core.execution import fulfilment
 from remit.core.execution.breaker import ToolBreaker
@@ -66,8 +67,7 @@ class LookAgain(NamedTuple):
     intent: ActionIntentV1
 
 
-@dataclass(frozen=True, slots=True)
-class MarkCall:
+class MarkCall(Struct, frozen=True):
     """The last look before a call, and its mark; without `mark_for_s`, the look alone."""
 
     worker: Worker

@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from remit.core.errors import RemitError
 from remit.core.execution.fulfilment import Refusal
@@ -74,8 +75,7 @@ def is_refused(snapshot: Snapshot, keys: Keys, facts: CallFacts) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """
     One execution whose facts are looked up before its call is marked; until then nothing was called.
 

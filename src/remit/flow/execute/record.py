@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.execution.approval import next_publish
 from remit.core.execution.fulfilment import (
@@ -41,8 +42,7 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
     return answer_of(worker.context.store.transact([unit]))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordOutcome:
+class RecordOutcome(Struct, frozen=True):
     """The outcome, or what a late answer makes of one."""
 
     worker: Worker
@@ -80,8 +80,7 @@ def step_broke(worker: Worker, ref_data: Mapping[str, str], error: str) -> str |
     return answer_of(worker.context.store.transact([unit]))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordBreak:
+class RecordBreak(Struct, frozen=True):
     """The outcome of a run that was given up, or its lease given up."""
 
     worker: Worker

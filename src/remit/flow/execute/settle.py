@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from remit.core.execution import fulfilment
 from remit.core.execution.outcome import CallResult, Conclusion, Retry, after_call
@@ -15,8 +16,7 @@ from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class SettleCall:
+class SettleCall(Struct, frozen=True):
     """
     Note a call's answer, and record the outcome or queue the next call; answers the status that was recorded.
 

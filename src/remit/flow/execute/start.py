@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import NotAnApproval
 from remit.core.execution.fulfilment import event_says, may_start
@@ -33,8 +34,7 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
     return answer_of(worker.context.store.transact([StartAttempt(worker, ref, data, worker.clock.now()).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class StartAttempt:
+class StartAttempt(Struct, frozen=True):
     """The one write of it. Answers the reference, or `None` where there is nothing to start for this worker."""
 
     worker: Worker

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from remit.core.errors import Conflict, NotFound, Unauthenticated
 from remit.core.identity.api_key import ApiKey
@@ -49,8 +50,7 @@ def turn_on(context: Context, who: Principal, asked: NewBrowser, now: datetime) 
     return answer_of(context.store.transact([TurnOnBrowser(context, who, asked, browser_id, now).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class TurnOnBrowser:
+class TurnOnBrowser(Struct, frozen=True):
     """
     Store it with its entry, or, where the same person turned it on before, that they were there again.
 
@@ -142,8 +142,7 @@ def forget(context: Context, browser: Browser, *, by: str, credential: Credentia
     return answer_of(context.store.transact([ForgetBrowser(context, browser, by, credential, now).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetBrowser:
+class ForgetBrowser(Struct, frozen=True):
     """The one write of it. Whoever turned it on anew meanwhile stays told."""
 
     context: Context

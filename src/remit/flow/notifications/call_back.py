@@ -8,9 +8,10 @@ It follows the ledger by itself, a little at a time: what agents ask for holds u
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
@@ -144,8 +145,7 @@ def _proposed_as(context: Context, intent: ActionIntentV1) -> str:
     return intent.action_intent_id
 
 
-@dataclass(frozen=True, slots=True)
-class CallBack:
+class CallBack(Struct, frozen=True):
     """
     Put what is told into the outbox of each URL, and note how far the ledger was followed. Answers false if another one
     has told these meanwhile.

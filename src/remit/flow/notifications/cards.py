@@ -8,9 +8,10 @@ outbox. What was answered before the place was noted is seen by the write that n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import Conflict
 from remit.core.ledger.position import LedgerConsumer
@@ -47,8 +48,7 @@ def _keys(tenant_id: str, action_intent_id: str) -> tuple[Key[Any], Key[Any]]:
     return case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
 
-@dataclass(frozen=True, slots=True)
-class StandingCards:
+class StandingCards(Struct, frozen=True):
     """Cards that were just posted, and what is noted of each."""
 
     tenant_id: str
@@ -131,8 +131,7 @@ def _stand(
     return before, before or LedgerConsumer(position=min(positions, default=""))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeCards:
+class ChangeCards(Struct, frozen=True):
     """
     Put a change into the outbox of each card, and note how far the ledger was followed. Answers false if another one
     has followed it meanwhile.
@@ -160,8 +159,7 @@ class ChangeCards:
         return writes
 
 
-@dataclass(frozen=True, slots=True)
-class PressCard:
+class PressCard(Struct, frozen=True):
     """
     Remember a press of a card, before it is carried out. False for one that was taken already.
 

@@ -8,9 +8,10 @@ tells at the same time and whenever one dies.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LATEST, LedgerConsumer
@@ -64,8 +65,7 @@ MOST_EXPIRING = 2000
 """The number of cases, the first to expire, that are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """The records that a round begins with. `starts` are the positions that subscriptions are told from."""
 
     subscriptions: Sequence[Subscription]
@@ -168,8 +168,7 @@ def _rested(context: Context, tenant_id: str, seen: _Seen) -> Progress:
     return answer_of(context.store.transact([RestTenant(_keys(tenant_id)[2]).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class RestTenant:
+class RestTenant(Struct, frozen=True):
     """Look at a tenant no more at any time, until somebody wants to be told again."""
 
     state_at: Key[NotificationState]
@@ -307,8 +306,7 @@ def _sorted(
     return told
 
 
-@dataclass(frozen=True, slots=True)
-class FillOutboxes:
+class FillOutboxes(Struct, frozen=True):
     """
     Put what is told into the outboxes, and note what was followed. Answers false if another one has told these
     meanwhile.

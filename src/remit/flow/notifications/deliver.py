@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Self, get_args
+
+from msgspec import Struct
 
 from remit.core.identity.credential import PROCESS
 from remit.core.lifecycle import Case
@@ -48,8 +50,7 @@ from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snaps
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """
     Links: a page of the console, and one-use links that sign a recipient in and lead to it, or take their answer to
     one intent. `None` without a console, or for somebody without roles.
@@ -65,8 +66,7 @@ REST = "rest"
 QUEUE, SAMPLED = "/console/queue", "/console/sampled"
 
 
-@dataclass(frozen=True, slots=True)
-class DueOutbox:
+class DueOutbox(Struct, frozen=True):
     """An outbox in which something is due."""
 
     tenant_id: str
@@ -99,8 +99,7 @@ def keep_times(context: Context, tenant_id: str) -> None:
         context.store.transact([KeepTime(key).unit() for key in keys])
 
 
-@dataclass(frozen=True, slots=True)
-class KeepTime:
+class KeepTime(Struct, frozen=True):
     """Write an outbox as it is."""
 
     key: Key[Outbox]
@@ -146,8 +145,7 @@ def _sent(notifier: Notifier, mailing: NotificationBatch) -> list[SendResult]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimOutbox:
+class ClaimOutbox(Struct, frozen=True):
     """Take what is due, for one try. Answers the subscription and the message, or `None` if nothing is to be sent."""
 
     which: DueOutbox
@@ -281,8 +279,7 @@ def _noted(
     return answer_of(context.store.transact([noting.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class NoteDelivery:
+class NoteDelivery(Struct, frozen=True):
     """
     Write down what became of one try, and drop the `surplus` of what is kept of those before it. Answers the message as
     it is then; `None` if it was removed meanwhile, or another one took over and noted the end of it.

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.ledger.position import LedgerConsumer
@@ -141,8 +142,7 @@ class LedgerFollower:
         self._noted_at, self._moved = now, False
 
 
-@dataclass(frozen=True, slots=True)
-class NotePosition:
+class NotePosition(Struct, frozen=True):
     """Write down how far every tenant was followed, unless it is known to be further."""
 
     position: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+from msgspec import Struct
 
 from remit.core.errors import Conflict, InvalidInput, NotFound
 from remit.core.identity.credential import Credential
@@ -39,6 +40,9 @@ from remit.flow.pages import page_size
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
+if TYPE_CHECKING:
+    from remit.core.views import DeliveryAnswer
+
 FORGOTTEN_AT_ONCE = 50
 
 
@@ -65,8 +69,7 @@ def set_(
     return answer_of(context.store.transact([setting.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class SetSubscription:
+class SetSubscription(Struct, frozen=True):
     """Store it as it was asked for; `start` is from where on one that was not told before is told."""
 
     context: Context
@@ -136,8 +139,7 @@ def remove(
     return removed
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveSubscription:
+class RemoveSubscription(Struct, frozen=True):
     """Drop it with what is on its way to it. Answers what it was. Raises `NotFound`."""
 
     context: Context
@@ -179,8 +181,7 @@ def _forget(context: Context, tenant_id: str, subscription_id: str) -> None:
         context.store.transact([ForgetRecords(keys[start : start + FORGOTTEN_AT_ONCE]).unit()])
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetRecords:
+class ForgetRecords(Struct, frozen=True):
     """Drop records that nobody needs any more."""
 
     keys: Sequence[Key[Any]]
@@ -197,8 +198,7 @@ def test(context: Context, tenant_id: str, subscription_id: str, *, by: str, now
     return answer_of(context.store.transact([SendTest(context, tenant_id, subscription_id, by, now).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class SendTest:
+class SendTest(Struct, frozen=True):
     """Put a test into its outbox. Answers the delivery that carries it."""
 
     context: Context
@@ -236,15 +236,14 @@ def _required(snapshot: Snapshot, subscription_at: Key[Subscription]) -> Subscri
     return stored
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryFilter:
+class DeliveryFilter(Struct, frozen=True):
     """A choice of deliveries; what is `None` does not matter."""
 
     subscription_id: str | None = None
     status: str | None = None
 
 
-def deliveries(context: Context, tenant_id: str, which: DeliveryFilter, limit: int) -> list[dict[str, Any]]:
+def deliveries(context: Context, tenant_id: str, which: DeliveryFilter, limit: int) -> list[DeliveryAnswer]:
     """Deliveries, done and under way, the newest first, each with its last result. Raises `InvalidInput`."""
     most = page_size(limit)
     if which.status is not None and which.status not in get_args(DeliveryStatus):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.canonical import canonical
 from remit.core.gate.bounds import BoundsInForce
@@ -27,8 +28,7 @@ MOST_TENANTS = 64
 _PAGE = 50
 
 
-@dataclass(frozen=True, slots=True)
-class _Fold:
+class _Fold(Struct, frozen=True):
     """Everything up to the change numbered `config_sequence`."""
 
     config_sequence: int

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from remit.core.execution.publication import NOT_TAKEN_AFTER, not_taken_since
 from remit.core.gate.amount import PLACES
@@ -26,8 +27,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(slots=True)
-class Measured:
+class Measured(Struct):
     """
     By tenant: how long the queue is, its oldest, the lag of publication; by tenant and account: what is left; by tenant
     and action type: how long its tool has been paused, and how long the oldest approval has waited for a worker.
@@ -44,8 +44,7 @@ class Measured:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OfTenant:
+class OfTenant(Struct, frozen=True):
     """The numbers of one tenant, with times and not ages: true until its ledger grows, or `until` has come."""
 
     waiting: int

@@ -7,8 +7,9 @@ Nobody goes through all tenants for that. One look tells whose ledgers grew sinc
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from remit.core.values import PLATFORM
 from remit.flow.context import Context

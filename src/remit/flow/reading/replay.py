@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import Bounds, BoundsInForce, replace_bounds
@@ -19,6 +20,9 @@ from remit.flow.reading.sorted_events import sorted_events
 from remit.lab.history import MALFORMED, PastEvent, past_events
 from remit.lab.order import in_order
 from remit.lab.replay import Replay, span_of
+
+if TYPE_CHECKING:
+    from remit.core.views import ReplayAnswer
 
 Advance = Callable[[int], None]
 """Told now and then how many entries more have been read. What it raises ends the replay."""
@@ -45,7 +49,7 @@ def replay_store(
     period: str,
     now: datetime,
     advance: Advance = no_progress,
-) -> dict[str, Any]:
+) -> ReplayAnswer:
     """
     The last `period` as it would have been with `after` in force, where `before` is. Writes nothing.
 
@@ -60,14 +64,14 @@ def replay_store(
 
 def replay_lines(
     lines: Iterable[bytes], bounds: Bounds, period: str | None, advance: Advance = no_progress
-) -> dict[str, Any]:
+) -> ReplayAnswer:
     """
     Replay an exported ledger's lines, which are read twice; the period ends with its last entry.
 
     Without a period, all of it. Raises `InvalidInput` for lines that are no entries of that tenant.
     """
     span = None if period is None else parse_period(period)
-    about = _About(bounds.tenant)
+    about = _About(bounds.tenant, ConfigHistory(bounds.tenant))
     for entry in told(_parsed(lines), advance):
         about.read(entry)
     if about.first is None or about.last is None:
@@ -86,7 +90,7 @@ def _candidate(before: BoundsInForce, after: BoundsInForce) -> BoundsInForce:
 
 def _replay(
     entries: Iterable[LedgerEntry], candidate: BoundsInForce, since: datetime, until: datetime, advance: Advance
-) -> dict[str, Any]:
+) -> ReplayAnswer:
     problem = candidate.unreadable()
     if problem is not None:
         raise InvalidInput("(bounds)", problem)
@@ -96,7 +100,7 @@ def _replay(
         # They were counted when they were read; whoever sets a limit of time still has a say.
         for event in in_order(_once(told(events, lambda _: advance(0)))):
             replay.add(event)
-    return {"tenant_id": candidate.bounds.tenant, **replay.findings.wire()}
+    return replay.findings.wire(candidate.bounds.tenant)
 
 
 def _once(events: Iterable[PastEvent]) -> Iterator[PastEvent]:
@@ -133,20 +137,16 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[LedgerEntry]:
             raise InvalidInput("FILE", problem, "name a file that remit export wrote") from None
 
 
-@dataclass(slots=True)
-class _About:
+class _About(Struct):
     """The facts of an exported file before it is replayed: its bounds, and from when until when it tells."""
 
     tenant_id: str
+    configs: ConfigHistory
     first: datetime | None = None
     last: datetime | None = None
-    configs: ConfigHistory = field(init=False)
     _chain: str = ""
     _sequences: dict[str | None, int] = field(default_factory=dict)
     """Of the tenant's own chain, and of the intent's chain that is being read, the last entry's."""
-
-    def __post_init__(self) -> None:
-        self.configs = ConfigHistory(self.tenant_id)
 
     def read(self, entry: LedgerEntry) -> None:
         if entry.tenant_id != self.tenant_id:

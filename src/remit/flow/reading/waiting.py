@@ -6,9 +6,10 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct, field
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce
@@ -21,6 +22,9 @@ from remit.flow.context import Context, bounds_key, bounds_now, bounds_of
 from remit.flow.reading.deputies import handovers
 from remit.ports import QueueLine, QueuePlace
 
+if TYPE_CHECKING:
+    from remit.core.views import QueueGroupsAnswer
+
 MOST_GROUPED = 1000
 """So many groups of a kind are told, the largest: agents may name as many accounts as they like."""
 MOST_SORTED_LINES = 5000
@@ -31,8 +35,7 @@ MOST_POSITIONS = 12
 """Of so many proposers a cursor says where they go on; those of others begin anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingFilter:
+class WaitingFilter(Struct, frozen=True):
     """
     A choice of waiting cases; what is `None` does not matter. `answerer` leaves out what waits for others than that
     person, who has approved it, and `assigned_to` are people, any of whom has the card.
@@ -59,8 +62,7 @@ class WaitingFilter:
         return case.status in WAITING and is_meant and is_theirs and not waits_for_others(case, self.answerer, bounds)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingGroups:
+class WaitingGroups(Struct, frozen=True):
     """
     The numbers of cases that wait, in all and by group, the `MOST_GROUPED` largest of each kind; and of them one's own.
     """
@@ -72,7 +74,7 @@ class WaitingGroups:
     by_type: Sequence[tuple[str, int]]
     by_account: Sequence[tuple[str, int]]
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> QueueGroupsAnswer:
         return {
             "total": self.total,
             "assigned": self.assigned,
@@ -83,8 +85,7 @@ class WaitingGroups:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class QueueCursor:
+class QueueCursor(Struct, frozen=True):
     """
     The end of a page: how many whole turns were taken, and where each proposer's cases go on.
 

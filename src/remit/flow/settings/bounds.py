@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.errors import BoundsChanged, InvalidInput, TryLater, mistakes_of, raise_together
 from remit.core.gate.action_type import ActionType, Tool
@@ -26,8 +27,7 @@ MOST_TYPES_AT_ONCE = 50
 """New versions of action types in the one write that puts bounds in force; DynamoDB holds 100 items in one."""
 
 
-@dataclass(frozen=True, slots=True)
-class StagedTypes:
+class StagedTypes(Struct, frozen=True):
     """Versions of action types that are written and not in force, and the tenant's chain as it was then."""
 
     head: Head
@@ -104,8 +104,7 @@ def rules_of(context: Context, tenant_id: str, policies: Sequence[PolicySource])
     return clauses_of(policies)
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeBounds:
+class ChangeBounds(Struct, frozen=True):
     """
     Replace a tenant's whole bounds by what `wanted` makes of those in force; stop switches stay as they are.
 
@@ -168,8 +167,7 @@ def stage_types(context: Context, tenant_id: str, wanted: Callable[[Bounds], Bou
         staged = further
 
 
-@dataclass(frozen=True, slots=True)
-class StageSomeTypes:
+class StageSomeTypes(Struct, frozen=True):
     """
     Write as many of them as one write holds, beside those that are `staged`. Answers all that are then.
 
@@ -227,8 +225,7 @@ def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_s
     return replace_bounds(before, wanted, now)
 
 
-@dataclass(frozen=True, slots=True)
-class StopAutonomy:
+class StopAutonomy(Struct, frozen=True):
     """
     Pull a stop switch. Pulled again, it keeps the newer name and reason. `sampled` names the answer about a sampled
     action that brought it about.
@@ -267,8 +264,7 @@ def stop_together(
     return writes
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeAutonomy:
+class ResumeAutonomy(Struct, frozen=True):
     """Put one stop switch back. Answers false, and writes nothing, if it was not pulled."""
 
     context: Context

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from remit.core.errors import NotFound, TryLater
 from remit.core.identity.api_key import (
@@ -56,8 +57,7 @@ def create(
     return answer_of(context.store.transact([storing.unit()])), text
 
 
-@dataclass(frozen=True, slots=True)
-class StoreKey:
+class StoreKey(Struct, frozen=True):
     """Put a new key into the store, and its entry into the tenant's chain."""
 
     context: Context
@@ -93,8 +93,7 @@ def revoke(context: Context, tenant_id: str, key_id: str, *, by: str, credential
     return answer_of(context.store.transact([revoking.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class RevokeKey:
+class RevokeKey(Struct, frozen=True):
     """The one write of it. Answers the key as it is then."""
 
     context: Context
@@ -141,8 +140,7 @@ def _note_use(context: Context, key_at: Key[ApiKey], now: datetime) -> None:
         return
 
 
-@dataclass(frozen=True, slots=True)
-class NoteKeyUse:
+class NoteKeyUse(Struct, frozen=True):
     """Write down when a key was used last, if it is still there."""
 
     key_at: Key[ApiKey]

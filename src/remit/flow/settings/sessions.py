@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from remit.core.errors import Unauthenticated
 from remit.core.identity.api_key import parse_key
@@ -61,8 +62,7 @@ def begin(
     return answer_of(context.store.transact([beginning.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class BeginSession:
+class BeginSession(Struct, frozen=True):
     """Store a session, and drop what is over."""
 
     text: SecretText
@@ -127,8 +127,7 @@ def _end_in(context: Context, tenant_id: str, ended: Sequence[str], told: Sequen
         answer_of(context.store.transact([ending.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class EndSessions:
+class EndSessions(Struct, frozen=True):
     """
     Drop sessions, whether they are there or not, and with them the browsers that were `told` in them: so that nobody
     signs out and is told on. Browsers that were turned on anew meanwhile, through another session, stay.
@@ -195,8 +194,7 @@ def make_link(
     return answer_of(context.store.transact([making.unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class MakeLink:
+class MakeLink(Struct, frozen=True):
     """Store a link with its entry in the tenant's chain, and drop what is over."""
 
     context: Context
@@ -231,8 +229,7 @@ def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now:
     return answer_of(context.store.transact([RedeemLink(shown, text, on_loopback, now).unit()]))
 
 
-@dataclass(frozen=True, slots=True)
-class RedeemLink:
+class RedeemLink(Struct, frozen=True):
     """Use up the link that was `shown`, and begin the session whose cookie is `text`."""
 
     shown: SecretText
@@ -257,8 +254,7 @@ def answer_link(context: Context, token: str, now: datetime) -> tuple[Principal,
     return _principal(link), answers
 
 
-@dataclass(frozen=True, slots=True)
-class UseAnswerLink:
+class UseAnswerLink(Struct, frozen=True):
     """Use such a link up: in the write that answers. Raises `Unauthenticated`."""
 
     token: str

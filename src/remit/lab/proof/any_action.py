@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import get_args
+
+from msgspec import Struct
 
 from remit.core.delegation import AgentTier
 from remit.core.errors import InvalidInput
@@ -42,8 +43,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 _ACTION_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 
 
-@dataclass(frozen=True, slots=True)
-class FactValue:
+class FactValue(Struct, frozen=True):
     """One field of one fact."""
 
     kind: Whole
@@ -52,8 +52,7 @@ class FactValue:
     yes: Truth
 
 
-@dataclass(frozen=True, slots=True)
-class AccountHour:
+class AccountHour(Struct, frozen=True):
     """An account's hour."""
 
     date: Whole

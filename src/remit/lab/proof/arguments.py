@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.canonical import canonical
 from remit.core.gate.parameters_schema import compile_schema
@@ -28,8 +29,7 @@ MOST_TEXTS = 300
 _EMPTY_LIST_FITS = frozenset({"items", "prefixItems", "uniqueItems"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Argument:
+class Argument(Struct, frozen=True, eq=False):
     """
     The value at one place.
 
@@ -46,8 +46,7 @@ class Argument:
     others: Truth
 
 
-@dataclass(frozen=True, slots=True)
-class OpenKeywords:
+class OpenKeywords(Struct, frozen=True):
     """Keywords of a schema that are not translated, of one place; `root` is what their references lead into."""
 
     place: Argument
@@ -60,8 +59,7 @@ class OpenKeywords:
         return _written(self.place.names, self.keywords, self.root)
 
 
-@dataclass(slots=True)
-class Arguments:
+class Arguments(Struct):
     """Every place that is named, the checks that are left open, and what holds between them."""
 
     logic: Logic

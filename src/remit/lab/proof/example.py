@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from remit.core.canonical import canonical
 from remit.core.errors import Forbidden, InvalidInput
@@ -16,6 +17,9 @@ from remit.core.gate.parameters_schema import ParametersSchema
 from remit.core.intent import Proposal, complete, parse_proposal
 from remit.core.values import instant
 
+if TYPE_CHECKING:
+    from remit.core.views.bounds import ExampleAnswer, SaidAnswer
+
 Course = Literal["RUNS", "ASKS", "BLOCKED", "REFUSED"]
 """It runs alone, a person is asked, a person is asked and cannot approve it, or no door stores it."""
 RANK: dict[Course, int] = {"RUNS": 2, "ASKS": 1, "BLOCKED": 0, "REFUSED": 0}
@@ -23,27 +27,25 @@ _ID = "example"
 _SHA = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """The fate of an action by some bounds, and its reason."""
 
     course: Course
     reason: str
     explanation: str
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> SaidAnswer:
         return {"course": self.course, "reason": self.reason, "explanation": self.explanation}
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """One action, the moment at which it is decided, and what its facts said."""
 
     proposal: Proposal
     now: datetime
     facts: Mapping[str, Mapping[str, KeptValue] | None]
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ExampleAnswer:
         said = self.proposal.model_dump(mode="json", exclude_none=True, exclude={"tenant_id"})
         return {"action": said, "at": instant(self.now), "facts": dict(self.facts)}
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from remit.core.gate.bounds import Bounds
 from remit.core.gate.budget import merge
 from remit.core.gate.limit import give_autonomy
 
+if TYPE_CHECKING:
+    from remit.core.views.bounds import LimitChangeAnswer
+
 Growth = Literal["WIDER", "NARROWER"]
 
 
-@dataclass(frozen=True, slots=True)
-class LimitChange:
+class LimitChange(Struct, frozen=True):
     """One limit that lets more or less run alone; `None` is no limit."""
 
     path: str
@@ -22,12 +25,11 @@ class LimitChange:
     before: int | str | None
     after: int | str | None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> LimitChangeAnswer:
         return {"path": self.path, "change": self.change, "before": self.before, "after": self.after}
 
 
-@dataclass(frozen=True, slots=True)
-class _Most:
+class _Most(Struct, frozen=True):
     """The most of a limit as it is written, and in units that can be compared."""
 
     written: int | str | None

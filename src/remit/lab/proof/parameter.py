@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from remit.core.paths import COUNT, Path, Step
 from remit.lab.proof.logic import Whole
@@ -13,8 +13,7 @@ LARGEST_DECIMAL = 9_223_372_036_854_775_807
 """Cedar's, in ten-thousandths."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterValue:
+class ParameterValue(Struct, frozen=True):
     """The value at one path; `amount` is what its text comes to as an amount, 0 for none."""
 
     name: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import z3
+from msgspec import Struct
 
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.never import never_source
@@ -35,8 +35,7 @@ Confirm = Callable[[Example], F | None]
 """What the gate says of an example, if it is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """The result of a question: nothing can be like that, or the solver's examples failed, or it gave up."""
 
     answer: Any = None

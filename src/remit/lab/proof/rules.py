@@ -8,12 +8,12 @@ What is not translated is a `NotTranslated`, and stands in a rule as a truth of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import z3
 from cedarpy import pst
+from msgspec import Struct, field
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.policy.evaluate import Rule
@@ -39,32 +39,28 @@ class NotTranslated(Exception):
         super().__init__(construct)
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(Struct, frozen=True):
     """A set of texts or numbers: each possible member, and whether it is one. `more` says that there are others."""
 
     known: tuple[tuple[Any, Truth], ...]
     more: Truth = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(Struct, frozen=True):
     """An entity of one kind."""
 
     kind: str
     name: Whole
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """The value of an expression, and when it has none (`error`)."""
 
     value: Any
     error: Truth = False
 
 
-@dataclass(slots=True)
-class RuleContext:
+class RuleContext(Struct):
     """The part of any action that rules see by one side's bounds."""
 
     side: str
@@ -76,8 +72,7 @@ class RuleContext:
     """What was left open, by rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFormula:
+class RuleFormula(Struct, frozen=True):
     """The formulas for when a rule is satisfied, and when it errors."""
 
     satisfied: Truth

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.canonical import canonical
 from remit.core.gate.amount import AmountSpec
@@ -43,8 +44,7 @@ _KINDS = {"text": FACT_TEXT, "number": FACT_NUMBER, "boolean": FACT_BOOLEAN}
 _KIND_NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
-@dataclass(slots=True)
-class Side:
+class Side(Struct):
     """One side of a comparison: when an action runs alone, is blocked, or is refused before it is stored."""
 
     name: str

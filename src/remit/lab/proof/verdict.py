@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from remit.lab.proof.example import Course, Example, Said
 from remit.lab.proof.growth import LimitChange
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import DifferentAnswer, NeverProvedAnswer, NotProvedAnswer, ProofAnswer
 
 Verdict = Literal["EQUAL", "NARROWER", "WIDER", "INCOMPARABLE", "NOT_PROVED"]
 VERDICTS: Mapping[Verdict, str] = {
@@ -25,27 +29,25 @@ COURSES: Mapping[Course, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NotProved:
+class NotProved(Struct, frozen=True):
     """The reason why a question has no answer; `rule` and `construct` where it is what could not be translated."""
 
     problem: str
     rule: str | None = None
     construct: str | None = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> NotProvedAnswer:
         return {"rule": self.rule, "construct": self.construct, "problem": self.problem}
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """One action that goes otherwise, as the gate itself says."""
 
     example: Example
     before: Said
     after: Said
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> DifferentAnswer:
         return {**self.example.wire(), "before": self.before.wire(), "after": self.after.wire()}
 
 
@@ -53,8 +55,7 @@ Direction = Witness | tuple[NotProved, ...] | None
 """An example, or why there may be one; `None` where it is proved that there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """The relation of one tenant's bounds to others of it, over all actions that could be proposed, counters aside."""
 
     wider: Direction
@@ -74,22 +75,23 @@ class Proof:
         found = [each for each in (self.wider, self.narrower) if isinstance(each, tuple)]
         return list(dict.fromkeys(problem for problems in found for problem in problems))
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, never: Sequence[NeverAnswer] = ()) -> ProofAnswer:
+        """With what was proved of properties."""
         return {
             "verdict": self.verdict,
             "wider": _wire(self.wider),
             "narrower": _wire(self.narrower),
             "not_proved": [problem.wire() for problem in self.not_proved],
             "limits": [limit.wire() for limit in self.limits],
+            "never": [answer.wire() for answer in never],
         }
 
 
-def _wire(direction: Direction) -> Mapping[str, Any] | None:
+def _wire(direction: Direction) -> DifferentAnswer | None:
     return direction.wire() if isinstance(direction, Witness) else None
 
 
-@dataclass(frozen=True, slots=True)
-class NeverAnswer:
+class NeverAnswer(Struct, frozen=True):
     """Whether nothing that a property describes ever runs alone. Without an example and a problem it is proved."""
 
     never: str
@@ -100,7 +102,7 @@ class NeverAnswer:
     def holds(self) -> bool:
         return self.example is None and not self.not_proved
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> NeverProvedAnswer:
         return {
             "never": self.never,
             "holds": self.holds,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
+
+from msgspec import Struct, field
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.gate.bounds import BoundsInForce
@@ -47,8 +48,7 @@ class BatchReader(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Effect:
+class Effect(Struct):
     """The effect that one unit, or several together, leave behind. `None` stands for a deleted record."""
 
     records: dict[RecordId, Stored | None] = field(default_factory=dict)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from remit.core.records import Key, due_at
 from remit.ports import Snapshot, UnitOfWork, Writes
@@ -13,8 +14,7 @@ MOST_DROPPED = 20
 """In one call: each is read once more, and may be large."""
 
 
-@dataclass(frozen=True, slots=True)
-class DropIfDue:
+class DropIfDue(Struct, frozen=True):
     """Answers whether it was: somebody may have put another in its place."""
 
     key: Key[Any]

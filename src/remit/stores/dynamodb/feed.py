@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Container
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from remit.core.canonical import sha256_hex
 from remit.core.ledger.entries import LedgerEntry
@@ -37,8 +39,7 @@ _TOLD = "v"
 """What a position begins with that a reader is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Position:
+class _Position(Struct, frozen=True):
     """Everything up to the version `low`, and beyond it these."""
 
     low: str
@@ -81,8 +82,7 @@ class _Position:
         return self if start.within in self.marks else replace(self, within=start.within, passed=start.passed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     version: str
     key: ItemKey
 

@@ -9,11 +9,12 @@ import heapq
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar, cast, get_args
+
+from msgspec import Struct, field
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
@@ -35,8 +36,7 @@ _SMALLEST_PAGE = 20
 _PAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(Struct, frozen=True):
     """The range strictly between two sort keys of an index; `None` is no bound."""
 
     low: str | None = None
@@ -57,8 +57,7 @@ class Between:
         return sort not in (self.low, self.high)
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """On what an index holds beside its keys."""
 
     text: str = ""

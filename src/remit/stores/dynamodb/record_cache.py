@@ -11,8 +11,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar, cast
+
+from msgspec import Struct
 
 from remit.core.ledger.history import IntentHistory
 from remit.core.records import BOUNDS, CASE, STOPS, Key
@@ -27,8 +28,7 @@ RECENT_S = 0.9
 _KINDS = (BOUNDS.name, CASE.name, STOPS.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Versioned:
+class Versioned(Struct, frozen=True):
     """
     A record as it was read or written, with its version; both are `None` for what was not there.
 

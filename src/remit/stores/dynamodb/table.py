@@ -7,8 +7,9 @@ Nothing makes it silently: on AWS a table belongs to whoever deploys it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from remit.stores.dynamodb import layout
 
@@ -21,8 +22,7 @@ TIME_TO_LIVE = "ttl"
 """Of sessions and links that sign in: a Unix time, from which on they are over, and DynamoDB may delete the item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """A global secondary index: only items that have both keys are in it."""
 
     name: str

@@ -11,8 +11,9 @@ of its own: what lands late must not be older than an export that has waited for
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.records import CASE
 from remit.stores.dynamodb.batch import Effect
@@ -34,8 +35,7 @@ from remit.stores.units import RecordId
 _ABSENT = f"attribute_not_exists({PARTITION})"
 
 
-@dataclass(slots=True)
-class Transaction:
+class Transaction(Struct):
     """`before` is what was read, by place; what is not in it was not read, and is written unconditionally."""
 
     effect: Effect

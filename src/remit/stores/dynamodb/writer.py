@@ -10,8 +10,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.stores.dynamodb.batch import DynamoBatch, Effect
@@ -40,8 +41,7 @@ class _Stale(Exception):
         self.hopeless = hopeless
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(Struct):
     """One caller's units: those that are settled have an answer."""
 
     call: PendingCall
@@ -63,8 +63,7 @@ class _Progress:
             self.call.answer([self.answers[number] for number in range(len(self.call.units))])
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """Consecutive units that share a transaction, and what to answer them when it is done."""
 
     effect: Effect = field(default_factory=Effect)

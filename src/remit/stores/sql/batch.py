@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal, NamedTuple, cast
+
+from msgspec import Struct, field
 
 from remit.core.errors import RemitError
 from remit.core.gate.bounds import BoundsInForce
@@ -44,8 +45,7 @@ _CHAIN = CHAIN.name
 Operation = Literal["insert", "update", "move", "upsert", "delete", "add", "drop_empty"]
 
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
+class RowChange(Struct, frozen=True):
     """Rows of one table that are all written by the same statement."""
 
     table: str
@@ -53,8 +53,7 @@ class RowChange:
     rows: list[Row]
 
 
-@dataclass(slots=True)
-class _Written:
+class _Written(Struct):
     """
     The records written so far, `None` for a deleted one; and what the chains have grown by. `touched` has their places,
     and maybe further ones.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.records import CHAIN
@@ -29,8 +30,7 @@ class DriverFault(Enum):
     REFUSED = "nothing happened, and doing the same again would not help"
 
 
-@dataclass(frozen=True, slots=True)
-class DriverErrors:
+class DriverErrors(Struct, frozen=True):
     """
     The exceptions of the driver (PEP 249), and of its pool: all, those of a record's content, those of the database's
     condition.

@@ -12,11 +12,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import sqlalchemy
+from msgspec import Struct
 
 from remit.core.errors import Conflict, InvalidInput, NoDatabase, TryLater
 from remit.ports import ReadableStore, Store
@@ -122,8 +122,7 @@ class SqlTarget:
         self.store.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Struct, frozen=True):
     """The database's word on itself; `migrations` are the ids by role."""
 
     revision: str | None

@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Self, TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.identity.session import IssuerLogout
@@ -63,8 +65,7 @@ _BEFORE_ALL = -(2**62)
 _PAGE = 500
 
 
-@dataclass(slots=True)
-class _DropDue:
+class _DropDue(Struct):
     """A call of the group commit that deletes in the open transaction by itself, and brings no units."""
 
     dialect: Dialect

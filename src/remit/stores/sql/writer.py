@@ -6,9 +6,10 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.ports import UnitOfWork
@@ -38,8 +39,7 @@ class Begun(NamedTuple):
     batch: SqlBatch
 
 
-@dataclass(slots=True)
-class _CarriedOut:
+class _CarriedOut(Struct):
     """
     The calls that one transaction carries out: each tenant's calls, or the first units of them, until its time is over.
     """

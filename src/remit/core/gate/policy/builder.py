@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.core.paths import parse_path
@@ -24,8 +25,7 @@ _LONGEST_NAME = 80
 Effect = Literal["REQUIRE_APPROVAL", "BLOCK"]
 
 
-@dataclass(frozen=True, slots=True)
-class NumberBetween:
+class NumberBetween(Struct, frozen=True):
     """
     A number parameter from `least` to `most`, both included, as decimal texts.
 
@@ -56,8 +56,7 @@ class NumberBetween:
         return f"{self.path} is {_places(Decimal(self.least))} to {_places(Decimal(self.most))}{unit}"
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """A text parameter, or a yes or no, that is one of these."""
 
     path: str
@@ -75,8 +74,7 @@ class OneOf:
         return f"{self.path} is {'one of ' if len(self.values) > 1 else ''}{shown}"
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(Struct, frozen=True):
     """On these days, from one full hour until another, in the zone of the account's budget; it may pass midnight."""
 
     days: Collection[str]

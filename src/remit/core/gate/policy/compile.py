@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeVar
 
 import cedarpy
 from cedarpy import pst
+from msgspec import Struct, structs
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.policy.evaluate import PolicySet, Rule
@@ -81,7 +82,7 @@ def _part(rules: Sequence[Rule]) -> RulePart:
     if not reads.whole:
         # Most of Cedar's time goes to reading the question, and a name in the rules is read once.
         rules = [replace(rule, tree=with_entities_named(rule.tree)) for rule in rules]
-        reads = replace(reads, fields=reads.fields - ENTITIES.keys())
+        reads = structs.replace(reads, fields=reads.fields - ENTITIES.keys())
     return RulePart(_engine(rules), reads, looked_at(reads))
 
 
@@ -125,8 +126,7 @@ def find_clause(platform: str, sources: Sequence[PolicySource], clause_id: str) 
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFile:
+class PolicyFile(Struct, frozen=True):
     """One file, parsed: its rules by Cedar's id for them, in the order in which they are written."""
 
     name: str

@@ -8,8 +8,10 @@ tenant's by id. A rule that errors is skipped by the engine, so any error is a n
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from remit.core.gate.fact import NO_FACTS, Facts, lacking
 from remit.core.gate.policy.parameters import Tags, fact_entities, read_all, read_key, read_named

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
 import cedarpy
 from cedarpy import pst
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput, PlacedMistake
 from remit.core.gate.policy import compile as compiling
@@ -37,8 +37,7 @@ Words = tuple[str, str, str]
 """The problem, the way out, and the text of the rule that it is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """One rule as it is written, and where it begins in its file."""
 
     start: int

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.canonical import canonical, sha256_hex
 from remit.core.errors import InvalidInput
@@ -34,8 +35,7 @@ _LONGEST_KEY = 500
 """The bytes of a key; what is longer is known by its hash."""
 
 
-@dataclass(slots=True)
-class Tags:
+class Tags(Struct):
     """The values by path as Cedar takes them, and the paths that could not be read, each with why."""
 
     texts: dict[str, str] = field(default_factory=dict)

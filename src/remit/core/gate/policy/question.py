@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
@@ -83,8 +82,7 @@ def looked_at(reads: Reads) -> Callable[[PolicyQuestion], Asked]:
     return attrgetter(*attributes, *attributes[:1]) if attributes else lambda _: ()
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyVerdict:
+class PolicyVerdict(Struct, frozen=True):
     """The policy's answer. `clauses` are the determining ones, the one that gave the reason first."""
 
     policy_decision: PolicyDecision

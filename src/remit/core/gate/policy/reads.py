@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 _TARGET = ("target_type", "target_id")
 _PRINCIPAL = ("on_behalf_of", "scopes", "delegation")
@@ -28,8 +29,7 @@ class Compared(NamedTuple):
     """`None` where the text itself may matter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(Struct, frozen=True):
     """
     `paths` are the parameters that are named, as they are written; `computed` says that a path is worked out
     only when the rule is evaluated, so that it may be any.

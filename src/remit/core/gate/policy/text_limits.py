@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 MOST_FILES = 100
 MOST_BYTES = 128 * 1024
@@ -57,8 +58,7 @@ class Source(Protocol):
     def text(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """One token: `kind` is string, comment, word, sign, space or other."""
 
     kind: str

@@ -38,7 +38,7 @@ def misread_limits(
         yield f"its check 'budget' saw {len(seen)} limits, and its bounds have {len(due)}, or others"
         return
     before = [in_units(each["used_before"]) for each in seen]
-    for told, worked_out in zip(seen, limits_seen(due, before, {}), strict=True):
+    for told, worked_out in zip(seen, limits_seen(due, before, ()), strict=True):
         yield from _differences(told, dict.fromkeys(told) | worked_out)
     yield from _refusal(due, before, data, check)
     yield from _strange_windows(seen, at)

@@ -8,7 +8,8 @@ nothing is said, and whoever asks reads it as one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import Head
@@ -22,8 +23,7 @@ from remit.core.ledger.verification.verifier import LedgerLine, Verifier
 from remit.core.ledger.verification.windows import Window
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """
     The findings about a part, and what it adds to what spans chains.
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from remit.core.views import ReportAnswer
 
 INVARIANTS = {
     1: "a window's counter equals the unreleased policy approvals charged to it",
@@ -21,8 +25,7 @@ Broken = Callable[[int, str, str], None]
 """Takes down one finding: the invariant, where, the problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One broken invariant: its number, where, and what is wrong there."""
 
     invariant: int
@@ -37,8 +40,7 @@ MOST_FINDINGS = 1000
 """How many findings a report names; the rest is counted."""
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """
     The findings of a verification. `ok` if nothing is broken; `sealed` if a seal covers the whole file.
 
@@ -79,7 +81,7 @@ class Report:
         self.broken_count += part.broken_count
         self.newer |= part.newer
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ReportAnswer:
         return {
             "ok": self.ok,
             "tenant_id": self.tenant_id,

@@ -9,8 +9,9 @@ carry put those of one action type, or of one limit, in a line, in which every c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.execution.limit_answers import JudgedLimit, tally_id
 from remit.core.execution.sample import CountedAnswer, LimitAnswer, SampleAnswer, SampleTally, count_answer
@@ -25,8 +26,7 @@ PulledBy = tuple[str, str, int, StopScope]
 """A stop by an answer: the name of the answers that it is of, the intent, its number, and what is stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleAnswered:
+class SampleAnswered(Struct, frozen=True):
     """
     One answer, and where it stands, as it counts for its type or for one limit.
 
@@ -62,8 +62,7 @@ class SampleAnswered:
         return {(self.name, self.action_intent_id, self.said.number, scope): self.at for scope in self.stops}
 
 
-@dataclass(slots=True)
-class SampleAnswers:
+class SampleAnswers(Struct):
     """All answers of a tenant, taken in whatever order they come."""
 
     _broken: Broken

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import Head
@@ -24,8 +25,7 @@ class SealPart(Record, frozen=True):
     heads: dict[str, Head]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A seal, or a part of one, and where it stands in the tenant's chain."""
 
     seal: Seal | SealPart
@@ -33,8 +33,7 @@ class Standing:
     sequence: int
 
 
-@dataclass(slots=True)
-class SealedHeads:
+class SealedHeads(Struct):
     """
     The heads of the intents' chains as they come: folded, and kept only where the closing seal has them `named`.
 
@@ -66,8 +65,7 @@ class SealedHeads:
             self.fold.add_run(run)
 
 
-@dataclass(slots=True)
-class Seals:
+class Seals(Struct):
     """Collects the seals of the tenant's chain; only the last one covers the whole file."""
 
     closing: list[Standing] = field(default_factory=list)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from remit.core.ledger.history import DECIDED_AGAIN
 from remit.core.ledger.verification.entry_data import Data, names_bounds, of_kind
@@ -11,8 +12,7 @@ from remit.core.ledger.verification.entry_data import Data, names_bounds, of_kin
 Broken = Callable[[int, str, str], None]
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """Words of chains on which intent took the place of which."""
 
     after: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Successions:
 
     def add_all(self, told: Told) -> None:
         """Add the words of the chains of the part that follows."""
-        for name in Told.__slots__:
+        for name in Told.__struct_fields__:
             getattr(self.told, name).update(getattr(told, name))
 
     def unread(self, action_intent_id: str) -> None:

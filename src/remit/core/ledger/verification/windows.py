@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from remit.core.gate.amount import in_units, on_wire
 from remit.core.gate.bounds import BoundsInForce
@@ -43,8 +42,7 @@ def _span(charge: Charge) -> WindowBounds | None:
     return starts_at, ends_at
 
 
-@dataclass(slots=True)
-class Window:
+class Window(Struct):
     """
     The movements of one window, whatever order they come in, in a few numbers.
 
@@ -94,8 +92,7 @@ def _state(position: int, used: int) -> int:
     return int.from_bytes(sha256(b"%d|%d" % (position, used)).digest(), "big")
 
 
-@dataclass(slots=True)
-class Charged:
+class Charged(Struct):
     """One policy approval: what it charged, and what it saw."""
 
     where: str
@@ -109,11 +106,10 @@ class Charged:
     intent: Callable[[], ActionIntentV1]
     # The limits that only watch and could not count it, as the decision says.
     uncounted: frozenset[str]
-    of_budget: list[Charge] = field(init=False)
-    of_limits: list[Charge] = field(init=False)
+    of_budget: list[Charge] = []
+    of_limits: list[Charge] = []
 
     def __post_init__(self) -> None:
-        self.of_budget, self.of_limits = [], []
         for charge in self.charges:
             (self.of_limits if is_of_named_limit(charge.window_id) else self.of_budget).append(charge)
 
