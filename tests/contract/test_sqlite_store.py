@@ -28,3 +28,19 @@ def test_positions_in_the_ledger_hold_in_a_backup(tmp_path):
         page = restored.ledger_after(TENANT, ["INTENT_PROPOSED"], position, 10)
 
     assert [entry.action_intent_id for entry, _ in page.entries] == ["after"]
+
+
+@pytest.mark.parametrize("name", ["a b.db", "100%41#é;:&=.db", "sub/../remit.db", "\udcff.db"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_file_may_have_any_name(tmp_path, monkeypatch, name, relative):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{name if relative else f'/{tmp_path / name}'}"
+
+    for number in (1, 2):
+        with closing(SqlStore.open(url)) as store:
+            store.transact([appending(make_entry(f"i-{number}"))])
+            assert len(list(store.export(TENANT))) == number
+
+    assert (tmp_path / name).is_file()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name.rpartition("/")[2]]

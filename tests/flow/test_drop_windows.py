@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import get_args
 
-from remit.core.gate.budget import KEPT_FOR
-from remit.core.records import USAGE, Key
+import pytest
+
+from remit.core.gate.budget import (
+    KEPT_FOR,
+    LONGEST_WINDOW,
+    account_usage_id,
+    day_of,
+    kept_from,
+    only_charged_to_kept,
+)
+from remit.core.gate.period import Period, window_of
+from remit.core.records import CHAIN, USAGE, Key
 from remit.flow import drop_windows as drop_flow
 from remit.flow.drop_windows import drop_windows
 from remit.flow.notifications.count import Counting
 from remit.ports import REFUSED, UnitOfWork, Writes
+from remit.testing.faults import StoreWrapper
 
 from .world import ACCOUNT, NOON, TENANT, bounds
 
+SECOND = timedelta(seconds=1)
 LATER = KEPT_FOR.days + 2
 LIMITS = [
     {"name": "burst", "most": 9, "per": "hour", "of": "account", "timezone": "UTC"},
     {"name": "monthly", "most": 90, "per": "month", "of": "account", "timezone": "UTC"},
 ]
+
+
+class ReadChains(StoreWrapper):
+    """Notes whose chains were read."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.read_chains = []
+
+    def read(self, keys):
+        self.read_chains += [key.id for key in keys if key.kind is CHAIN]
+        return super().read(keys)
 
 
 def kept(world, tenant=TENANT):
@@ -106,6 +131,37 @@ def test_many_are_dropped_in_several_writes_behind_one_that_stays(world, monkeyp
     assert looks == [True, False]
     assert [name.rpartition(":")[2] for name in of_march(world)] == ["a-00"]
     world.assert_sound()
+
+
+def test_only_chains_of_old_approvals_are_read_for_it(new_world):
+    world = new_world(wrap=ReadChains)
+    world.apply()
+    world.submit("done")
+    world.work()
+    world.reserve("old", account_id="south", expires_at=(NOON + timedelta(days=2 * LATER)).isoformat())
+    world.clock.pass_(days=LATER)
+    for name in ("young", "younger"):
+        world.reserve(name)
+    world.store.read_chains.clear()
+
+    drop_windows(world.app.context, TENANT, world.clock.now())
+
+    assert world.store.read_chains == ["old"]
+    assert [name.rpartition(":")[2] for name in of_march(world)] == ["south"]
+
+
+@pytest.mark.parametrize("period", get_args(Period))
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Pacific/Kiritimati", "Pacific/Midway", "Europe/Berlin", "Australia/Lord_Howe"]
+)
+def test_whatever_is_charged_from_so_long_ago_on_is_charged_to_windows_that_are_kept(period, zone):
+    for hours in range(0, 2 * 366 * 24, 7):
+        now = NOON + timedelta(hours=hours)
+        oldest = now + LONGEST_WINDOW - KEPT_FOR
+        assert only_charged_to_kept(oldest, now) and not only_charged_to_kept(oldest - SECOND, now)
+
+        assert str(window_of(oldest, period, zone)) >= kept_from(now)
+        assert account_usage_id(day_of(oldest, zone), ACCOUNT) >= kept_from(now)
 
 
 def test_where_too_much_is_under_way_nothing_is_dropped(world, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from remit.app import App
 from remit.app.offline import verify_export
-from remit.core.errors import InvalidInput, NotFound
+from remit.core.errors import CallerMistake, InvalidInput, NotFound
 from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import FOLLOWS
 from remit.core.records import CASE, USAGE, Key
@@ -543,3 +543,9 @@ def test_however_many_groups_there_are_all_that_waits_is_counted_and_the_largest
     groups = world.app.queue_groups(TENANT)
 
     assert (groups.total, groups.by_proposer) == (5, [("crm", 4)])
+
+
+def test_a_name_that_no_store_can_hold_is_a_caller_s_mistake(world):
+    for ask in (world.app.status, world.app.why, world.app.ledger, world.app.auto_exec_state):
+        with pytest.raises(CallerMistake):
+            ask(TENANT, "\udcff")

@@ -75,6 +75,7 @@ class AnswerFeed:
         self._changed: set[str] = set()
         self._reader: threading.Thread | None = None
         self._stirred = threading.Event()
+        self._history = 0
 
     def enter(self, tenant_id: str, wake: Wake) -> Waiter:
         """`wake` is called from another thread, and may be called for nothing: whoever is woken looks."""
@@ -148,6 +149,8 @@ class AnswerFeed:
         while more:
             found = self._store().tenants_after(position, MOST_ENTRIES)
             position, more = found.position, found.more
+            if found.history != self._history:
+                position, more, woken = self._begin_anew(found.history), True, True
             self._note(found.tenants)
         while (tenant_id := self._next_changed()) is not None:
             try:
@@ -157,6 +160,19 @@ class AnswerFeed:
                 self._note([tenant_id])
                 raise
         return position, woken
+
+    def _begin_anew(self, history: int) -> str:
+        """In a database that was restored: everybody looks, and is told what happens from now on."""
+        position = self._store().ledger_position(PLATFORM)
+        with self._lock:
+            self._history = history
+            waiting = list(self._tenants.values())
+            for of_tenant in waiting:
+                of_tenant.position = position
+            waiters = {waiter for each in waiting for those in each.waiters.values() for waiter in those}
+        for waiter in waiters:
+            waiter.wake()
+        return position
 
     def _note(self, tenants: Iterable[str]) -> None:
         with self._lock:

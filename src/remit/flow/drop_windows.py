@@ -14,8 +14,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from remit.core.execution.approval import Publication
 from remit.core.execution.publication import UNFINISHED
-from remit.core.gate.budget import kept_from
+from remit.core.gate.budget import kept_from, only_charged_to_kept
 from remit.core.lifecycle import Case
 from remit.core.records import USAGE, Key, chain_key
 from remit.flow.context import Context, usage_keys
@@ -25,7 +26,7 @@ from remit.ports import CaseFilter, Snapshot, UnitOfWork, Writes, answer_of, cas
 AT_ONCE = 50
 """Counters that are dropped in one write."""
 MOST_WRITES = 20
-MOST_UNFINISHED = 5000
+MOST_UNFINISHED = 50_000
 """Where more is under way, nothing is dropped that day: what it was charged to would be looked up for long."""
 
 
@@ -34,7 +35,7 @@ def drop_windows(context: Context, tenant_id: str, now: datetime) -> bool:
     before = kept_from(now)
     if not any(usage.usage_id < before for usage in context.store.scan(USAGE, tenant_id, limit=1)):
         return False
-    charged = _charged_by_unfinished(context, tenant_id)
+    charged = _charged_by_unfinished(context, tenant_id, now)
     if charged is None:
         return False
     needed = {usage_id for usage_id in charged if usage_id < before}
@@ -48,18 +49,28 @@ def drop_windows(context: Context, tenant_id: str, now: datetime) -> bool:
     return True
 
 
-def _charged_by_unfinished(context: Context, tenant_id: str) -> set[str] | None:
-    """The counters into which approvals may still be given back; `None` where too many have not ended."""
+def _charged_by_unfinished(context: Context, tenant_id: str, now: datetime) -> set[str] | None:
+    """
+    The counters into which approvals may still be given back; `None` where too many have not ended.
+
+    They are named by the chain of each whose approval is old enough, and of hardly any it is.
+    """
     charged: set[str] = set()
     for cases in _unfinished(context, tenant_id):
         if cases is None:
             return None
-        seen = context.store.read([chain_key(tenant_id, case.action_intent_id) for case in cases])
-        for case in cases:
+        old = [case for case in cases if case.publication is None or _is_old(case.publication, now)]
+        seen = context.store.read([chain_key(tenant_id, case.action_intent_id) for case in old])
+        for case in old:
             history = seen.get(chain_key(tenant_id, case.action_intent_id))
             if history is not None and case.approval_id is not None:
                 charged |= {key.id for key in usage_keys(history.approval(case.approval_id))}
     return charged
+
+
+def _is_old(publication: Publication, now: datetime) -> bool:
+    # It begins with its approval, in the write that charges.
+    return not only_charged_to_kept(publication.reserved_at, now)
 
 
 def _unfinished(context: Context, tenant_id: str) -> Iterator[Sequence[Case] | None]:

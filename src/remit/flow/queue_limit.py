@@ -54,22 +54,14 @@ class QueueLimit:
 
     def take(self, store: Store, proposals: Sequence[Proposal], now: datetime) -> list[QueueFull | None]:
         """Let each in, to be settled; or the error of those that are not to wait."""
-        if self.most is None or self._take_all(proposals, self.most):
+        if self.most is None:
             return [None] * len(proposals)
-        return [self._take(store, proposal, now, self.most) for proposal in proposals]
-
-    def _take_all(self, proposals: Sequence[Proposal], most: int) -> bool:
-        """Let in all at once, where they are one proposer's and there is room for them without counting anew."""
-        proposers = {(each.tenant_id, each.proposed_by) for each in proposals}
-        if len(proposers) != 1:
-            return False
-        count, more = self._count_of(*proposers.pop()), len(proposals)
-        with count.lock:
-            if count.until_next < more or count.waiting + more > most:
-                return False
-            count.waiting, count.under_way = count.waiting + more, count.under_way + more
-            count.until_next -= more
-            return True
+        asked: dict[Proposer, int] = {}
+        for each in proposals:
+            proposer = each.tenant_id, each.proposed_by
+            asked[proposer] = asked.get(proposer, 0) + 1
+        room = {proposer: self._take(store, proposer, number, now, self.most) for proposer, number in asked.items()}
+        return [None] * len(proposals) if room == asked else _refusals(proposals, room, self.most)
 
     def settle(
         self, proposals: Sequence[Proposal], refusals: Sequence[QueueFull | None], waits: Sequence[bool]
@@ -94,17 +86,21 @@ class QueueLimit:
         for count in counts:
             count.full_since = None
 
-    def _take(self, store: Store, proposal: Proposal, now: datetime, most: int) -> QueueFull | None:
-        count = self._count_of(proposal.tenant_id, proposal.proposed_by)
+    def _take(self, store: Store, proposer: Proposer, number: int, now: datetime, most: int) -> int:
+        """Let in the first of so many of one proposer, and answer how many: as if each had come by itself."""
+        count, left = self._count_of(*proposer), number
         with count.lock:
-            if count.until_next <= 0 and not _is_full(count, now):
-                _count_anew(count, store.unanswered(proposal.tenant_id, proposal.proposed_by), most)
-            if count.waiting >= most:
-                count.full_since, count.until_next = count.full_since or now, 0
-                return QueueFull(proposal.proposed_by, most)
-            count.waiting, count.under_way = count.waiting + 1, count.under_way + 1
-            count.until_next -= 1
-            return None
+            while left:
+                if count.until_next <= 0 and not _is_full(count, now):
+                    _count_anew(count, store.unanswered(*proposer), most)
+                if count.waiting >= most:
+                    count.full_since, count.until_next = count.full_since or now, 0
+                    break
+                some = min(left, max(count.until_next, 1), most - count.waiting)
+                count.waiting, count.under_way = count.waiting + some, count.under_way + some
+                count.until_next -= some
+                left -= some
+        return number - left
 
     def _count_of(self, tenant_id: str, proposed_by: str) -> _Count:
         key = tenant_id, proposed_by
@@ -114,6 +110,16 @@ class QueueLimit:
             if key not in self._known and len(self._known) >= MOST_KNOWN:
                 self._known.clear()
             return self._known.setdefault(key, _Count())
+
+
+def _refusals(proposals: Sequence[Proposal], room: dict[Proposer, int], most: int) -> list[QueueFull | None]:
+    """Of each proposer as many as there is room for go in, in their order."""
+    refusals: list[QueueFull | None] = []
+    for each in proposals:
+        proposer = each.tenant_id, each.proposed_by
+        refusals.append(None if room[proposer] else QueueFull(each.proposed_by, most))
+        room[proposer] -= room[proposer] > 0
+    return refusals
 
 
 def _is_full(count: _Count, now: datetime) -> bool:

@@ -40,12 +40,15 @@ class ChangedTenants(Struct, frozen=True):
     Tenants whose ledgers grew, and the position up to which that was looked at; `more` may be there already.
 
     Not `settled` if more is there that is told later: somebody's write holds back what others have committed since.
+    `history` is another number than before once the database is another one, or an earlier state of itself: it was
+    restored, and no position that was known has any meaning.
     """
 
     tenants: Sequence[str]
     position: str
     more: bool
     settled: bool = True
+    history: int = 0
 
 
 class LedgerReader(Protocol):

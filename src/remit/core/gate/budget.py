@@ -129,6 +129,8 @@ class Usage(Record, frozen=True):
 
 KEPT_FOR = timedelta(days=100)
 """From when a window begins: the longest is 31 days and four hours long, and clocks may be wrong by the rest."""
+LONGEST_WINDOW = timedelta(days=32)
+"""With the distance of any zone's date from that of UTC."""
 
 
 def kept_from(now: datetime) -> str:
@@ -137,6 +139,11 @@ def kept_from(now: datetime) -> str:
     approval that was charged to them has not ended.
     """
     return shifted(now, -KEPT_FOR).date().isoformat()
+
+
+def only_charged_to_kept(approved_at: datetime, now: datetime) -> bool:
+    """Was an approval of this time charged to none but windows that `kept_from` keeps?"""
+    return approved_at >= shifted(now, LONGEST_WINDOW - KEPT_FOR)
 
 
 ALL = "all"

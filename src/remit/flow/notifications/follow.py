@@ -52,6 +52,7 @@ class LedgerFollower:
         self._changed: dict[str, None] = {}
         self._failed: dict[str, datetime] = {}
         self._counting = Counting()
+        self._history = 0
 
     def follow(self, context: Context, clock: Callable[[], datetime]) -> bool:
         """One bounded round. True if there may be more already."""
@@ -68,6 +69,10 @@ class LedgerFollower:
         more = True
         for _ in range(MOST_LOOKS):
             found = context.store.tenants_after(self._position, MOST_ENTRIES)
+            if found.history != self._history:
+                self._begin_in(found.history)
+                self._begin(context)
+                continue
             self._add(found.tenants)
             if PLATFORM in found.tenants:
                 self._add(_told_of_stops(context, now))
@@ -78,6 +83,10 @@ class LedgerFollower:
         self._add([tenant_id for tenant_id, _ in due])
         self._add([name for name, at in self._failed.items() if at <= now])
         return more
+
+    def _begin_in(self, history: int) -> None:
+        """Forget what is known of a database that was restored since."""
+        self._history, self._position, self._noted_at, self._counting = history, "", None, Counting()
 
     def _begin(self, context: Context) -> None:
         noted = one(context, FOLLOWED_TO)

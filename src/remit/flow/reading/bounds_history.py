@@ -35,6 +35,12 @@ class _Fold(Struct, frozen=True):
     whole: Mapping[str, Any]
     states: dict[str, BoundsInForce] = field(default_factory=dict)
 
+    def leads_to(self, in_force: BoundsInForce) -> bool:
+        """Are these the changes that led to what is in force? Where a list lags behind it, nobody can tell yet."""
+        if self.config_sequence != in_force.config_sequence:
+            return self.config_sequence < in_force.config_sequence
+        return not self.states or next(reversed(self.states.values())) == in_force
+
     def after(self, entries: list[LedgerEntry]) -> _Fold:
         whole, states = self.whole, dict(self.states)
         for place, entry in enumerate(entries):
@@ -54,9 +60,12 @@ class BoundsHistory:
     def states(self, context: Context, tenant_id: str) -> dict[str, BoundsInForce]:
         """The bounds after each of the latest changes, at most `MOST_STATES`, by the change's entry, in their order."""
         with self._lock:
-            known = self._folds.get(tenant_id) or _Fold(0, before_first(tenant_id))
-        entries = self._new(context, tenant_id, known.config_sequence)
-        fold = known.after(entries) if entries else known
+            known = self._folds.get(tenant_id)
+        in_force, nothing = bounds_now(context, tenant_id), _Fold(0, before_first(tenant_id))
+        fold = self._further(context, known or nothing, in_force)
+        if known is not None and not fold.leads_to(in_force):
+            # The database was restored since: it never had some of these changes.
+            fold = self._further(context, nothing, in_force)
         with self._lock:
             self._folds[tenant_id] = fold
             self._folds.move_to_end(tenant_id)
@@ -64,9 +73,13 @@ class BoundsHistory:
                 self._folds.popitem(last=False)
         return fold.states
 
-    def _new(self, context: Context, tenant_id: str, known: int) -> list[LedgerEntry]:
-        """The changes after that number, in their order; without a gap, should a list lag behind what is in force."""
-        latest, after = bounds_now(context, tenant_id).config_sequence, None
+    def _further(self, context: Context, known: _Fold, in_force: BoundsInForce) -> _Fold:
+        entries = self._new(context, in_force.bounds.tenant, known.config_sequence, in_force.config_sequence)
+        return known.after(entries) if entries else known
+
+    def _new(self, context: Context, tenant_id: str, known: int, latest: int) -> list[LedgerEntry]:
+        """The changes after that number, in their order; without a gap, should a list lag behind the latest."""
+        after = None
         found, page = dict[int, LedgerEntry](), min(latest - known, _PAGE)
         # A clock may have been set back between two changes: it is their numbers that say whether all were met.
         while len(found) < latest - known:

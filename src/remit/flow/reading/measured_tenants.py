@@ -7,8 +7,9 @@ Nobody goes through all tenants for that. One look tells whose ledgers grew sinc
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from remit.core.values import PLATFORM
 from remit.flow.context import Context
@@ -33,6 +34,7 @@ class TenantMeasures:
         self._missed = True
         self._known: dict[str, OfTenant] = {}
         self._most_accounts = 0
+        self._history = 0
 
     def measure(self, context: Context, now: datetime, most_accounts: int) -> Measured:
         """As `measure`, of the first `MOST_TENANTS` by name."""
@@ -61,12 +63,16 @@ class TenantMeasures:
         # Before anything is read: what is committed meanwhile comes behind it.
         position = self._position or context.store.ledger_position(PLATFORM)
         found = context.store.tenants_after(position, MOST_ENTRIES)
-        if found.more or not found.settled:
+        is_another, self._history = found.history != self._history, found.history
+        if found.more or not found.settled or is_another:
             self._known = {}
+        if is_another:
+            self._names, self._listed_at, self._missed = set(), None, True
         for name in found.tenants:
             self._known.pop(name, None)
         self._names.update(found.tenants)
-        self._position = context.store.ledger_position(PLATFORM) if found.more else found.position
+        new = found.more or is_another
+        self._position = context.store.ledger_position(PLATFORM) if new else found.position
         self._missed = self._missed or found.more
         if self._missed and (self._listed_at is None or abs(now - self._listed_at) >= LISTED_EVERY):
             self._names, self._listed_at, self._missed = set(context.store.tenants()), now, False

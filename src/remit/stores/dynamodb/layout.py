@@ -13,6 +13,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from remit.core.errors import InvalidInput
 from remit.core.records import (
     ACTION_TYPE,
     API_KEY,
@@ -158,7 +159,12 @@ def time_partition(tenant_id: str, entry_id: str) -> str:
 
 
 def part(id: str, parts: int) -> int:
-    return zlib.crc32(id.encode()) % parts
+    """Raises `InvalidInput` for what no store can hold: of the bytes of a command line, say, that are no UTF-8."""
+    try:
+        written = id.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("(record)", f"{id!r:.60} is not plain Unicode text", "send UTF-8") from None
+    return zlib.crc32(written) % parts
 
 
 def moment(at: datetime) -> str:

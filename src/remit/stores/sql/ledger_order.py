@@ -55,6 +55,10 @@ class LedgerOrder(Protocol):
         """The tenants of the next segments; there may be more if these were `limit`."""
         ...
 
+    def newest(self, fetch: Fetch, known: Row | None) -> tuple[bool, Row | None]:
+        """Is the segment there that this answered before; and the last segment of now, for the next time."""
+        ...
+
     def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:
         """The bodies of a tenant's segments with such entries that are there, but behind the position of now."""
         ...
@@ -78,6 +82,8 @@ class RowOrder:
     _LAST = f"""SELECT rowid, at_us, entry_id FROM {SEGMENTS} INDEXED BY segments_by_tenant
         WHERE tenant_id = :tenant AND rowid <= :upto ORDER BY rowid DESC LIMIT 1"""
     _NAMED = f"SELECT rowid, body FROM {SEGMENTS} WHERE tenant_id = :tenant AND at_us = :at AND entry_id = :id"
+    _NEWEST = f"""SELECT EXISTS (SELECT 1 FROM {SEGMENTS} WHERE rowid = :number AND entry_id = :id), rowid, entry_id
+        FROM {SEGMENTS} ORDER BY rowid DESC LIMIT 1"""
     _TENANTS = f"SELECT rowid, tenant_id FROM {SEGMENTS} WHERE rowid > :after ORDER BY rowid LIMIT :limit"
 
     def head(self, fetch: Fetch) -> str:
@@ -105,6 +111,10 @@ class RowOrder:
         rows = fetch(self._TENANTS, {"after": _number(after), "limit": limit})
         behind = _numbered(rows[-1][0]) if rows else after or _numbered(0)
         return ChangedTenants(list(dict.fromkeys(name for _, name in rows)), behind, len(rows) >= limit)
+
+    def newest(self, fetch: Fetch, known: Row | None) -> tuple[bool, Row | None]:
+        number, id = known or (0, "")
+        return _still(known, fetch(self._NEWEST, {"number": number, "id": id}))
 
     def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:  # noqa: ARG002 - the port's own
         return []
@@ -140,6 +150,9 @@ class TransactionOrder:
     _SETTLED = f"SELECT {_HORIZON}, EXISTS ({_HELD_BACK})"
     _UNSETTLED = f"""SELECT body FROM {SEGMENTS}
         WHERE tenant_id = :tenant AND position >= {_HORIZON} AND kinds & :kinds <> 0"""
+    _NEWEST = f"""SELECT EXISTS (SELECT 1 FROM {SEGMENTS} AS known WHERE known.tenant_id = :tenant
+            AND known.position = :position AND known.at_us = :at AND known.entry_id = :id),
+        tenant_id, position, at_us, entry_id FROM {SEGMENTS} ORDER BY position DESC LIMIT 1"""
     _TENANTS_OF_ONE = f"SELECT DISTINCT tenant_id FROM {SEGMENTS} WHERE position = :position"
 
     def head(self, fetch: Fetch) -> str:
@@ -181,11 +194,23 @@ class TransactionOrder:
         names = dict.fromkeys([*(name for _, name in rows), *(name for (name,) in others)])
         return ChangedTenants(list(names), _before_transaction(last + 1), more=True)
 
+    def newest(self, fetch: Fetch, known: Row | None) -> tuple[bool, Row | None]:
+        tenant_id, position, at_us, entry_id = known or ("", 0, 0, "")
+        given = {"tenant": tenant_id, "position": position, "at": at_us, "id": entry_id}
+        return _still(known, fetch(self._NEWEST, given))
+
     def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:
         return [body for (body,) in fetch(self._UNSETTLED, {"tenant": tenant_id, "kinds": kinds})]
 
     def is_settled(self, fetch: Fetch) -> bool:
         return not fetch(self._HELD_BACK, {})
+
+
+def _still(known: Row | None, found: list[Row]) -> tuple[bool, Row | None]:
+    if not found:
+        return known is None, None
+    is_there, *last = found[0]
+    return known is None or bool(is_there), tuple(last)
 
 
 _FIRST_US = -(2**62)

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 MOST, KEPT = 15, 5
 """How many connections of a pool are in use at a time, and how many of them are kept for the next."""
@@ -46,26 +46,36 @@ class ConnectionPool(Protocol):
         ...
 
 
-class SqlitePool:
-    """A `ConnectionPool` of connections that `connect` makes."""
+C = TypeVar("C", bound=sqlite3.Connection)
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._connect = connect
+
+class SqlitePool(Generic[C]):
+    """A `ConnectionPool` of connections that `connect` makes, and that are used while they are `current`."""
+
+    def __init__(self, connect: Callable[[], C], current: Callable[[C], bool]) -> None:
+        self._connect, self._current = connect, current
         self._free = threading.BoundedSemaphore(MOST)
         self._lock = threading.Lock()
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[C] = []
         self._disposed = 0
 
     def raw_connection(self) -> PooledConnection:
         if not self._free.acquire(timeout=FREE_WITHIN_S):
             raise sqlite3.OperationalError(f"no connection became free in {FREE_WITHIN_S:g} seconds")
         try:
-            with self._lock:
-                driver, disposed = (self._idle.pop() if self._idle else None), self._disposed
+            driver, disposed = self._take_idle()
+            if driver is not None and not self._current(driver):
+                driver.close()
+                self.dispose()
+                driver, disposed = self._take_idle()
             return _Borrowed(self, driver or self._connect(), disposed)
         except BaseException:
             self._free.release()
             raise
+
+    def _take_idle(self) -> tuple[C | None, int]:
+        with self._lock:
+            return self._idle.pop() if self._idle else None, self._disposed
 
     def dispose(self) -> None:
         with self._lock:
@@ -74,7 +84,7 @@ class SqlitePool:
         for driver in idle:
             driver.close()
 
-    def take_back(self, driver: sqlite3.Connection, disposed: int, *, is_sound: bool) -> None:
+    def take_back(self, driver: C, disposed: int, *, is_sound: bool) -> None:
         try:
             with self._lock:
                 keep = is_sound and disposed == self._disposed and len(self._idle) < KEPT
@@ -86,15 +96,15 @@ class SqlitePool:
             self._free.release()
 
 
-class _Borrowed:
+class _Borrowed(Generic[C]):
     """One connection of a `SqlitePool`; `disposed` is how often that had been disposed of when it was borrowed."""
 
-    def __init__(self, pool: SqlitePool, driver: sqlite3.Connection, disposed: int) -> None:
+    def __init__(self, pool: SqlitePool[C], driver: C, disposed: int) -> None:
         self._pool, self._disposed = pool, disposed
-        self._driver: sqlite3.Connection | None = driver
+        self._driver: C | None = driver
 
     @property
-    def driver_connection(self) -> sqlite3.Connection:
+    def driver_connection(self) -> C:
         assert self._driver is not None, "it was given back"
         return self._driver
 

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from remit.stores.sql.rows import (
     Row,
     packed_rows,
 )
+from remit.stores.sql.sqlite_file import FileConnection, SqliteFile
 from remit.stores.units import RecordId
 
 if TYPE_CHECKING:
@@ -72,16 +73,17 @@ class Sqlite:
             raise InvalidInput("url", f"{self._path} is a directory", "name a file in it")
         if not self._path.parent.is_dir():
             raise InvalidInput("url", f"the directory {self._path.parent} does not exist", "create it first")
+        self._file = SqliteFile(self._path)
         self.name = f"SQLite {path}"
 
     def exists(self) -> bool:
         return self._path.exists()
 
-    def writer(self) -> SqlitePool:
-        return SqlitePool(self._connected)
+    def writer(self) -> SqlitePool[FileConnection]:
+        return SqlitePool(self._connected, self._file.is_current)
 
-    def readers(self) -> SqlitePool:
-        return SqlitePool(self._connected)
+    def readers(self) -> SqlitePool[FileConnection]:
+        return SqlitePool(self._connected, self._file.is_current)
 
     def engine(self) -> sqlalchemy.Engine:
         import sqlalchemy
@@ -116,8 +118,9 @@ class Sqlite:
         found = driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
         return found.fetchone() is not None
 
-    def begin(self, driver: sqlite3.Connection) -> None:
+    def begin(self, driver: FileConnection) -> None:
         driver.execute("BEGIN IMMEDIATE")
+        self._file.check(driver)
 
     def see_one_moment(self, driver: sqlite3.Connection) -> None:
         driver.execute("BEGIN")
@@ -167,13 +170,21 @@ class Sqlite:
 
     def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
         """By the number that SQLite changes with every commit of another connection, this process's among them."""
-        with closing(sqlite3.connect(self._path, isolation_level=None)) as driver:
+        driver = self._file.connected(isolation_level=None)
+        try:
             seen, looks = _data_version(driver), 0
             while not stopped(WATCH_S if looks < QUIET_LOOKS else QUIET_WATCH_S):
                 looks += 1
+                if not self._file.is_current(driver):
+                    with suppress(sqlite3.Error):
+                        another = self._file.connected(isolation_level=None)
+                        driver.close()
+                        driver, seen = another, -1
                 if (now := _data_version(driver)) != seen:
                     seen, looks = now, 0
                     queued()
+        finally:
+            driver.close()
 
     def announcing(self) -> None:
         """Nothing to tell: who watches sees the commit."""
@@ -198,10 +209,10 @@ class Sqlite:
         way_out = _CANNOT_BE_OPENED.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
         return InvalidInput("url", f"cannot be opened: {self.name}: {cause}", way_out) if way_out else None
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connected(self) -> FileConnection:
         # Transactions are begun by us: the driver's own way begins too late, at the first write.
-        driver = sqlite3.connect(
-            self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
+        driver = self._file.connected(
+            timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
             _prepare(driver)

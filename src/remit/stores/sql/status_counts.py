@@ -22,6 +22,7 @@ from remit.stores.segments import kinds_of, unpack_some
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect
 from remit.stores.sql.ledger_order import Fetch
+from remit.stores.sql.lineage import Lineage
 from remit.stores.sql.waiting_counts import kept_counts
 
 MOST_BEHIND = 2000
@@ -31,8 +32,9 @@ _ENDS, _ENDING = frozenset(ENDS), kinds_of(ENDS)
 
 
 class _Ended(NamedTuple):
-    """Numbers of a tenant's intents that had ended in each way by a position of the ledger."""
+    """Numbers of a tenant's intents that had ended in each way by a position of the ledger, in one history of it."""
 
+    history: int
     position: str
     counts: StatusCounts
 
@@ -40,18 +42,19 @@ class _Ended(NamedTuple):
 class CountedStatuses:
     """Counts by status, and what one process remembers of them. Safe to share between threads."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, dialect: Dialect, lineage: Lineage) -> None:
+        self._dialect, self._lineage = dialect, lineage
         self._ended: dict[str, _Ended] = {}
 
     def all(self, driver: Any, tenant_id: str) -> dict[str, int]:
         """Of every status."""
         self._dialect.see_one_moment(driver)
         fetch = partial(self._dialect.fetch, driver)
-        known = self._ended.get(tenant_id)
-        ended = self._since(fetch, tenant_id, known) if known else None
+        history, known = self._lineage.number(fetch), self._ended.get(tenant_id)
+        # In a database that was restored since, what was remembered may never have happened.
+        ended = self._since(fetch, tenant_id, known) if known and known.history == history else None
         if ended is None:
-            return self._anew(fetch, tenant_id)
+            return self._anew(fetch, tenant_id, history)
         return {**standing(fetch, tenant_id, OPEN), **ended.counts}
 
     def _since(self, fetch: Fetch, tenant_id: str, known: _Ended) -> StatusCounts | None:
@@ -61,15 +64,15 @@ class CountedStatuses:
         if len(rows) >= MOST_BEHIND:
             return None
         ended = known.counts.with_entries(_entries(row.body for row in rows))
-        self._remember(tenant_id, _Ended(order.head(fetch), ended))
+        self._remember(tenant_id, known._replace(position=order.head(fetch), counts=ended))
         return ended.with_entries(_entries(order.unsettled(fetch, tenant_id, _ENDING)))
 
-    def _anew(self, fetch: Fetch, tenant_id: str) -> dict[str, int]:
+    def _anew(self, fetch: Fetch, tenant_id: str, history: int) -> dict[str, int]:
         order, found = self._dialect.order, counted(fetch, tenant_id)
         ended = StatusCounts(counts={status: n for status, n in found.items() if status in FINAL})
         # What stands behind the position that is remembered is read again.
         settled = ended.without_entries(_entries(order.unsettled(fetch, tenant_id, _ENDING)))
-        self._remember(tenant_id, _Ended(order.head(fetch), settled))
+        self._remember(tenant_id, _Ended(history, order.head(fetch), settled))
         return found
 
     def _remember(self, tenant_id: str, ended: _Ended) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.identity.session import IssuerLogout
@@ -30,36 +31,36 @@ from remit.ports import (
     Runnable,
     Snapshot,
     UnitOfWork,
-    cursor_of,
 )
 from remit.stores.bounds_parts import is_head
 from remit.stores.group_commit import GroupCommit
-from remit.stores.segments import Segment, kinds_of, unpack, unpack_some
+from remit.stores.segments import kinds_of, unpack, unpack_some
 from remit.stores.sql import queries
 from remit.stores.sql.begun_at_issuer import holding
 from remit.stores.sql.dialect import Dialect, raise_ours
 from remit.stores.sql.due import DueCases
 from remit.stores.sql.exporting import exported
 from remit.stores.sql.ledger_order import OrderedSegment
+from remit.stores.sql.lineage import Lineage
 from remit.stores.sql.loading import cases_of, loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.misfiled import PAGE, misfiled
 from remit.stores.sql.queue import Queue, busy_query
 from remit.stores.sql.reader_positions import reader_page, reader_position
 from remit.stores.sql.readers import Readers
-from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
+from remit.stores.sql.recent_entries import recent_entries
+from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.status_counts import CountedStatuses, standing
 from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import Begun, SqlWriter
-from remit.stores.units import RecordSnapshot, after_each, by_time, first_of_each, parse_record, record_id
+from remit.stores.units import RecordSnapshot, after_each, first_of_each, parse_record, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
 _FILE = re.compile(r"sqlite://[^/?]*(/(?P<path>[^?]*))?(\?.*)?", re.DOTALL)
-_EVERY = 2**62
 _BEFORE_ALL = -(2**62)
 _PAGE = 500
 
@@ -89,7 +90,8 @@ class SqlStore:
         self._writer = SqlWriter(dialect.writer(), dialect)
         self._queue = Queue(dialect)
         self._due = DueCases()
-        self._statuses = CountedStatuses(dialect)
+        self._lineage = Lineage(dialect.order)
+        self._statuses = CountedStatuses(dialect, self._lineage)
         self._group_commit = GroupCommit(self._writer.carry_out)
         self._readers = Readers(dialect.readers(), dialect)
         # Of its own: however many exports are read, a look at one record waits for none of them.
@@ -276,25 +278,7 @@ class SqlStore:
     ) -> list[LedgerEntry]:
         if not event_types:
             return []
-        start = None if after is None else cursor_of(after)
-
-        def read(most: int, **of: int | None) -> list[Segment]:
-            sql, given = queries.recent(event_types, kinds_of(event_types), tenant=tenant_id, account=account_id, **of)
-            return [Segment(unpack(body)) for body, *_ in self._fetch(sql, **given, limit=most)]
-
-        def asked_for(entry: LedgerEntry) -> bool:
-            return entry.event_type in event_types and (start is None or by_time(entry) < start)
-
-        upto = None if start is None else microseconds(start[0])
-        found: list[LedgerEntry] = []
-        while len(found) < limit:
-            moments, older = _whole_moments(read, upto, limit)
-            entries = (entry for segment in moments for entry in segment.entries)
-            found += sorted(filter(asked_for, entries), key=by_time, reverse=True)
-            if older is None:
-                break
-            upto = older
-        return found[:limit]
+        return recent_entries(self._fetched, tenant_id, event_types, account_id, after, limit)
 
     def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
         def read(driver: Any) -> tuple[list[OrderedSegment], str]:
@@ -312,11 +296,17 @@ class SqlStore:
     def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
         order = self._dialect.order
         if since is None:
-            return self._readers.borrow(lambda driver: order.head(partial(self._dialect.fetch, driver)))
+            return self._readers.borrow(self._head)
         since_us = microseconds(since)
         return self._readers.borrow(
             lambda driver: order.before(partial(self._dialect.fetch, driver), tenant_id, since_us)
         )
+
+    def _head(self, driver: Any) -> str:
+        fetch = partial(self._dialect.fetch, driver)
+        # Whoever goes on from here is to hear of a restore that comes between.
+        self._lineage.number(fetch)
+        return self._dialect.order.head(fetch)
 
     def reader_page(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> ReaderPage | None:
         def read(driver: Any) -> ReaderPage | None:
@@ -334,8 +324,12 @@ class SqlStore:
         return self._readers.borrow(read)
 
     def tenants_after(self, after: str, limit: int) -> ChangedTenants:
-        order = self._dialect.order
-        return self._readers.borrow(lambda driver: order.tenants(partial(self._dialect.fetch, driver), after, limit))
+        def look(driver: Any) -> ChangedTenants:
+            fetch = partial(self._dialect.fetch, driver)
+            history = self._lineage.number(fetch)
+            return replace(self._dialect.order.tenants(fetch, after, limit), history=history)
+
+        return self._readers.borrow(look)
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         return exported(self._dialect, self._export_readers, tenant_id)
@@ -391,19 +385,3 @@ def _line(row: Row) -> QueueLine:
 def _entries(rows: Iterable[Row]) -> Iterator[LedgerEntry]:
     for row in rows:
         yield from unpack(row[0])
-
-
-def _whole_moments(
-    read: Callable[..., list[Segment]], upto: int | None, limit: int
-) -> tuple[list[Segment], int | None]:
-    """
-    The newest segments of what `read` reads, and up to where older ones may be left.
-
-    Of a moment all or none: a segment may hold an entry that comes before another's first, and one after.
-    """
-    segments = read(limit + 1, at=upto)
-    if len(segments) <= limit:
-        return segments, None
-    oldest = segment_at_us(segments[-1])
-    newer = [segment for segment in segments if segment_at_us(segment) != oldest]
-    return newer + read(_EVERY, moment=oldest), oldest - 1
