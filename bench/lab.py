@@ -14,6 +14,7 @@ from typing import Any
 from bench.world import TENANT
 from remit import Remit, RemitError
 from remit.app.offline import replay_export
+from remit.core.views import ReplayAnswer
 
 DAYS = 30
 ACCOUNTS = 50
@@ -135,7 +136,7 @@ def lab(folder: Path, intents: int, told: Callable[[str], None]) -> Replayed:
     return Replayed(from_store, from_file, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def _timed(work: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], Taken]:
+def _timed(work: Callable[[], ReplayAnswer]) -> tuple[ReplayAnswer, Taken]:
     began, used = time.perf_counter(), time.process_time()
     answer = work()
     return answer, Taken(time.perf_counter() - began, time.process_time() - used)

@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 
+from remit.core.views import OutcomeAnswer
 from remit.wiring import Remit, uuid7
 
 TENANT, ACCOUNT, TYPE = "remit-smoke", "smoke", "CREATE_INTERNAL_NOTE"
@@ -50,14 +51,13 @@ def follow(remit: Remit, propose: Any, *, within_s: float = WITHIN_S, look_every
             seen = status["status"]
             print(f"{name}: {seen}")
         if status["outcome"]:
-            return _judged(name, status)
+            return _judged(name, status["outcome"])
         time.sleep(look_every_s)
     print(f"{name}: no outcome; look at the alarms, and at the executions of the state machine")
     return 1
 
 
-def _judged(name: str, status: dict[str, Any]) -> int:
-    outcome = status["outcome"]
+def _judged(name: str, outcome: OutcomeAnswer) -> int:
     print(f"{name}: {outcome['status']}, by {outcome['approval_source']}, auto_executed {outcome['auto_executed']}")
     return 0 if outcome["status"] == "SUCCEEDED" else 1
 

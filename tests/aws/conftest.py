@@ -91,8 +91,8 @@ class Deployment:
         found: str = self.remit.status(tenant, name)["status"]
         return found
 
-    def outcome(self, name: str = "i-1", tenant: str = TENANT) -> dict[str, Any]:
-        found: dict[str, Any] = self.remit.status(tenant, name)["outcome"]
+    def outcome(self, name: str = "i-1", tenant: str = TENANT) -> Any:
+        found: Any = self.remit.status(tenant, name)["outcome"]
         return found
 
     def used(self, tenant: str = TENANT) -> int:

@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal, NotRequired, Union, get_args, get_origin
+from typing import Annotated, Literal, NotRequired, Union, get_args, get_origin, get_overloads
 
 import msgspec
 import pytest
@@ -22,9 +22,11 @@ from remit.core.execution.approval import Approval, AutoExecStateV1
 from remit.core.execution.assignment import Handover
 from remit.core.execution.obstacle import Obstacle
 from remit.core.execution.outcome import ActionOutcomeV1, ExternalObjectRef, Resolution
-from remit.core.execution.permit import Finished, PermitRecord
+from remit.core.execution.permit import Begun, Finished, PermitRecord
 from remit.core.execution.question import Question
+from remit.core.execution.result import ToolResult
 from remit.core.execution.sample import LimitAnswer, SampleAnswer
+from remit.core.gate.amount import Amount, AmountUnknown
 from remit.core.gate.autonomy import Stop, StopScope
 from remit.core.gate.bounds_diff import Difference
 from remit.core.gate.budget import Remaining
@@ -33,11 +35,12 @@ from remit.core.gate.check import Check
 from remit.core.gate.decision import Decision
 from remit.core.gate.fact import Fact
 from remit.core.gate.log_only import WouldHaveSaid
-from remit.core.gate.policy.source import Clause
+from remit.core.gate.policy.source import Clause, PolicySource
 from remit.core.identity.api_key import ApiKey
 from remit.core.identity.credential import Credential
 from remit.core.intent import ActionIntentV1, Target
 from remit.core.ledger.history import TimedVote
+from remit.core.mirrors import view_of
 from remit.core.notifications.about import AmountAbove, FieldShown
 from remit.core.notifications.daily_counts import Answers, DailyCounts, Decisions, Outcomes, Sums
 from remit.core.notifications.notice import Notice
@@ -47,11 +50,13 @@ from remit.core.notifications.timing import Escalation, QuietHours
 from remit.core.views import intents as intent_views
 from remit.core.views import notifications as notice_views
 from remit.core.views.intents import PrivateAnswer
+from remit.testing.samples import make_entry
 
 RECORDS = {
     views.AnswersAnswer: Answers,
     views.ApprovalRecord: Approval,
     views.AutoExecStateAnswer: AutoExecStateV1,
+    views.BegunAnswer: Begun,
     views.ChangeAnswer: Difference,
     views.ChargeAnswer: Charge,
     views.CheckAnswer: Check,
@@ -87,7 +92,9 @@ RECORDS = {
     views.RecipientAnswer: Recipient,
     views.RefAnswer: ExternalObjectRef,
     views.ResolutionAnswer: Resolution,
+    views.ResultFacts: ToolResult,
     views.ScopeAnswer: StopScope,
+    views.SourceAnswer: PolicySource,
     views.StopAnswer: Stop,
     views.SubscriptionAnswer: Subscription,
     views.SumsAnswer: Sums,
@@ -95,8 +102,16 @@ RECORDS = {
     views.VoteAnswer: TimedVote,
 }
 MIRRORS = {record: view for view, record in RECORDS.items()}
-NOT_SHOWN: dict[type, set[str]] = {ApiKey: {"secret_hash"}, Delivery: {"in_hand", "done"}}
+NOT_SHOWN: dict[type, set[str]] = {
+    ApiKey: {"secret_hash"},
+    Begun: {"ended_now"},
+    Delivery: {"in_hand", "done"},
+    ToolResult: {"content"},
+}
 """Fields that a record has for itself."""
+
+BUILT = [Amount(100, "EUR"), AmountUnknown("is not there"), make_entry()]
+"""Of records that write what they show themselves, one each."""
 
 OF_THEIR_OWN = {views.TypeGroup}
 """Views that have the fields of some record by chance."""
@@ -176,6 +191,29 @@ def of_view(view):
 @pytest.mark.parametrize("view", RECORDS, ids=lambda view: view.__name__)
 def test_a_view_has_the_fields_of_its_record_as_the_wire_has_them(view):
     assert of_view(view) == of_record(RECORDS[view])
+
+
+def becomes():
+    """By each record that `view_of` takes, the view that it says."""
+    names = {kind.__name__: kind for kind in [*kinds_in(core), *kinds_in(views)]}
+    for each in get_overloads(view_of):
+        hints = get_type_hints(each, names)
+        for record in get_args(hints["record"]) or [hints["record"]]:
+            yield record, hints["return"]
+
+
+def test_a_record_becomes_the_view_that_is_held_against_it():
+    by_hand = {type(None), *map(type, BUILT)}
+    said = {record: view for record, view in becomes() if record not in by_hand}
+
+    assert said == {record: MIRRORS.get(record) for record in said}
+
+
+@pytest.mark.parametrize("record", BUILT, ids=lambda record: type(record).__name__)
+def test_what_a_record_writes_itself_has_the_fields_of_its_view(record):
+    view = dict(becomes())[type(record)]
+
+    assert set(record.wire()) == set(get_type_hints(view))
 
 
 def fields_of(kind):

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any, cast
 
 from remit.entrypoints.web.stream import SharedLooks
 from remit.entrypoints.web.turns import Turns
@@ -24,7 +25,7 @@ class Ledger:
         self.looking.set()
         happened(self.go_on, what="the look may go on")
         self.at_work -= 1
-        return Followed([("p2", {"text": "told"})], StreamCursor("p2"), more=False)
+        return Followed([("p2", cast(Any, {"text": "told"}))], StreamCursor("p2"), more=False)
 
 
 def looked(ledger, *places):

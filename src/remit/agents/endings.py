@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.errors import NotActed
+
+if TYPE_CHECKING:
+    from remit.core.views import AgentAnswer
 
 
 class NotRun(Exception):
@@ -14,22 +16,22 @@ class NotRun(Exception):
     `RemitClient.answer` gives it.
     """
 
-    def __init__(self, answer: Mapping[str, Any]) -> None:
+    def __init__(self, answer: AgentAnswer) -> None:
         self.answer = answer
         super().__init__(answer["text"])
 
     @property
     def text(self) -> str:
-        return str(self.answer["text"])
+        return self.answer["text"]
 
     @property
     def action_intent_id(self) -> str:
         """The intent to ask about; `Guard.call` goes on with it when it is given the same `ToolCall`."""
-        return str(self.answer["action_intent_id"])
+        return self.answer["action_intent_id"]
 
     @property
     def status(self) -> str:
-        return str(self.answer["status"])
+        return self.answer["status"]
 
 
 class Asked(NotRun):
@@ -69,14 +71,14 @@ _BY_STATUS: dict[str, type[NotRun]] = {
 }
 
 
-def ending_of(answer: Mapping[str, Any]) -> NotRun:
+def ending_of(answer: AgentAnswer) -> NotRun:
     """The error that an answer stands for; of one that waits, `Asked`."""
     if is_with_a_worker(answer):
         return Asked(answer)
     return _BY_STATUS.get(answer["status"], Asked)(answer)
 
 
-def is_with_a_worker(answer: Mapping[str, Any]) -> bool:
+def is_with_a_worker(answer: AgentAnswer) -> bool:
     """Is a worker to carry it out now, or doing so?"""
     return answer["executed_by"] == "worker" and answer["status"] in ("APPROVED", "RUNNING")
 

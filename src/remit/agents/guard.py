@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.agents.call import ToolCall
 from remit.agents.running import called_under
@@ -15,6 +15,9 @@ from remit.agents.steps import Act, Ask, Patience, Steps, proposing, steps_after
 from remit.client.http_client import AsyncRemitClient, RemitClient
 from remit.client.permit import Permit
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+
+if TYPE_CHECKING:
+    from remit.core.views import VerdictAnswer
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +92,9 @@ class AsyncGuard:
         """As `Guard.at_worker`."""
         return await self._awaited(steps_at_worker(call, self.patience), _nobody)
 
-    async def propose(self, call: ToolCall) -> Mapping[str, Any]:
+    async def propose(self, call: ToolCall) -> VerdictAnswer:
         """The gate's word on a call that goes on later. Whoever is cancelled over it takes it back."""
-        verdict: Mapping[str, Any] = await self._awaited(proposing(call), _nobody)
+        verdict: VerdictAnswer = await self._awaited(proposing(call), _nobody)
         return verdict
 
     def paused(self, call: ToolCall) -> PausedCall:

@@ -12,13 +12,16 @@ import json
 import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
 from remit.agents.call import ToolCall
 from remit.agents.endings import NotActed, Unknown, ending_of, is_with_a_worker
 from remit.client.permit import Permit, Proposed
 from remit.core.errors import Conflict, NotBegun, RemitError
+
+if TYPE_CHECKING:
+    from remit.core.views import AgentAnswer, VerdictAnswer
 
 log = logging.getLogger(__name__)
 
@@ -97,21 +100,21 @@ def proposing(call: ToolCall) -> Steps:
     return (yield from _or_taken_back(call, None, _proposed(call)))
 
 
-def _ended(found: Generator[Ask | Act, Any, Permit | Mapping[str, Any]], kept: Callable[[Any], Any]) -> Steps:
+def _ended(found: Generator[Ask | Act, Any, Permit | AgentAnswer], kept: Callable[[Any], Any]) -> Steps:
     permit = yield from found
     if isinstance(permit, Permit):
         return (yield from _carried_out(permit, kept))
     return outcome_of(permit)
 
 
-def outcome_of(answer: Mapping[str, Any]) -> Any:
+def outcome_of(answer: AgentAnswer) -> Any:
     """The tool's result that an answer tells of. Raises the ending that it tells of else."""
     if answer["status"] == "SUCCEEDED":
         return value_of(answer)
     raise ending_of(answer)
 
 
-def _permitted(call: ToolCall, key: str, patience: Patience) -> Generator[Ask | Act, Any, Permit | Mapping[str, Any]]:
+def _permitted(call: ToolCall, key: str, patience: Patience) -> Generator[Ask | Act, Any, Permit | AgentAnswer]:
     """The permit, or the answer that there is instead."""
     proposed: Proposed = yield Ask("propose_and_begin", (call.proposal(),), {"key": key})
     if proposed.permit is not None:
@@ -119,11 +122,9 @@ def _permitted(call: ToolCall, key: str, patience: Patience) -> Generator[Ask | 
     return (yield from _begun(call.action_intent_id, key, patience))
 
 
-def _begun(
-    action_intent_id: str, key: str, patience: Patience
-) -> Generator[Ask | Act, Any, Permit | Mapping[str, Any]]:
+def _begun(action_intent_id: str, key: str, patience: Patience) -> Generator[Ask | Act, Any, Permit | AgentAnswer]:
     """The permit of an intent that waits, or the answer that there is instead."""
-    answer: Mapping[str, Any] = yield from _waited(action_intent_id, patience)
+    answer: AgentAnswer = yield from _waited(action_intent_id, patience)
     if answer["status"] != "APPROVED" or answer["executed_by"] != "caller":
         return answer
     try:
@@ -135,7 +136,7 @@ def _begun(
         return answer
 
 
-def _left_to_a_worker(call: ToolCall, patience: Patience) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
+def _left_to_a_worker(call: ToolCall, patience: Patience) -> Generator[Ask | Act, Any, AgentAnswer]:
     verdict = yield from _proposed(call)
     if verdict["executed_by"] == "caller":
         yield from _taken_back(call, None)
@@ -146,14 +147,14 @@ def _left_to_a_worker(call: ToolCall, patience: Patience) -> Generator[Ask | Act
     return (yield from _waited(call.action_intent_id, patience))
 
 
-def _proposed(call: ToolCall) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
-    verdict: Mapping[str, Any] = yield Ask("propose", (call.proposal(),))
+def _proposed(call: ToolCall) -> Generator[Ask | Act, Any, VerdictAnswer]:
+    verdict: VerdictAnswer = yield Ask("propose", (call.proposal(),))
     return verdict
 
 
-def _waited(action_intent_id: str, patience: Patience) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
+def _waited(action_intent_id: str, patience: Patience) -> Generator[Ask | Act, Any, AgentAnswer]:
     """The answer, when a person's part of it is over; and a worker's, if one carries it out."""
-    answer: Mapping[str, Any] = yield Ask("wait", (action_intent_id,), {"timeout_s": patience.person_s})
+    answer: AgentAnswer = yield Ask("wait", (action_intent_id,), {"timeout_s": patience.person_s})
     if is_with_a_worker(answer) and patience.worker_s > 0:
         answer = yield Ask("wait", (action_intent_id,), {"timeout_s": patience.worker_s})
     return answer
@@ -243,10 +244,10 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:500]
 
 
-def value_of(answer: Mapping[str, Any]) -> Any:
+def value_of(answer: AgentAnswer) -> Any:
     """The tool's answer to a call that ran before or elsewhere; its words where its content is not kept."""
-    result = answer.get("result") or {}
-    content = result.get("content")
-    if content is None:
+    result = answer["result"]
+    if result is None or result["content"] is None:
         return answer["text"]
-    return json.loads(content) if str(result.get("media_type", "")).startswith("application/json") else content
+    content = result["content"]
+    return json.loads(content) if result["media_type"].startswith("application/json") else content

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from remit.app.answer_feed import AnswerFeed, Waiter
 from remit.app.part import Part
@@ -19,6 +19,9 @@ from remit.flow.context import Context
 from remit.flow.mark_waiting import mark_waiting
 from remit.flow.reading.answer import answer
 from remit.ports import Clock
+
+if TYPE_CHECKING:
+    from remit.core.views import AgentAnswer
 
 WAIT_S = 30.0
 LONGEST_WAIT_S = 7 * 24 * 3600.0
@@ -83,11 +86,11 @@ class AgentAnswers(Part):
         super().__init__(context, clock)
         self._feed = AnswerFeed(lambda: context.store)
 
-    def answer(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    def answer(self, tenant_id: str, action_intent_id: str) -> AgentAnswer:
         """The answer to an intent, or to what took its place, in words and in fields. Raises `NotFound`."""
         return self.read(tenant_id, action_intent_id).wire()
 
-    def wait(self, tenant_id: str, action_intent_id: str, *, timeout_s: float = WAIT_S) -> dict[str, Any]:
+    def wait(self, tenant_id: str, action_intent_id: str, *, timeout_s: float = WAIT_S) -> AgentAnswer:
         """
         The answer when it is `settled`, or after `timeout_s` as it is then. Follows edits.
 

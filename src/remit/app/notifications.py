@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.identity.credential import PROCESS, Credential
@@ -23,6 +23,9 @@ from remit.flow.notifications.subscriptions import DeliveryFilter
 from remit.flow.pages import PAGE
 from remit.flow.settings import sessions
 from remit.ports import Clock
+
+if TYPE_CHECKING:
+    from remit.core.views import DeliveryAnswer, TallyAnswer
 
 MAILED_LINK_LIVES = timedelta(days=1)
 """How long the link in a mail signs its recipient in, if it was not used before."""
@@ -77,7 +80,7 @@ class Notifications(Part):
         subscription_id: str | None = None,
         status: str | None = None,
         limit: int = PAGE,
-    ) -> list[dict[str, Any]]:
+    ) -> list[DeliveryAnswer]:
         """The messages that were sent or are being sent, the newest first, each with its last result."""
         return subscriptions_flow.deliveries(self.context, tenant_id, DeliveryFilter(subscription_id, status), limit)
 
@@ -140,7 +143,7 @@ class Notifications(Part):
         )
         return self._page(f"/console/{page}/{token}")
 
-    def tally(self, tenant_id: str, first_day: str, last_day: str) -> dict[str, Any]:
+    def tally(self, tenant_id: str, first_day: str, last_day: str) -> TallyAnswer:
         """
         Counts of each day from the first to the last, as far as it is counted. Days are ISO dates.
 

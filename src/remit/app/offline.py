@@ -13,6 +13,7 @@ from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.flow.reading.spool import spooled, spooled_lines
 
 if TYPE_CHECKING:
+    from remit.core.views import ProofAnswer, ReplayAnswer
     from remit.flow.reading.replay import Advance
 
 
@@ -38,7 +39,7 @@ def verify_export(entries: Iterable[Mapping[str, Any]], *, kept: Iterable[KeptHe
 
 def replay_export(
     lines: Iterable[bytes], bounds: Any, *, period: str | None = None, advance: Advance | None = None
-) -> dict[str, Any]:
+) -> ReplayAnswer:
     """
     Replay an exported history with these bounds in force: all of it, or its last `period`.
 
@@ -52,7 +53,7 @@ def replay_export(
         return replay_lines(kept, parse_bounds(bounds), period, advance or no_progress)
 
 
-def prove_bounds(bounds: Any, against: Any, *, never: Sequence[str] = ()) -> dict[str, Any]:
+def prove_bounds(bounds: Any, against: Any, *, never: Sequence[str] = ()) -> ProofAnswer:
     """
     Whether bounds are wider or narrower than others of the same tenant, without a database, and what never runs alone
     by them. Raises `InvalidInput` for bounds that cannot be read.

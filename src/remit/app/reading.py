@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
@@ -28,6 +28,7 @@ from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
 from remit.flow.reading import overview as overview_flow
 from remit.flow.reading import policies as policies_flow
+from remit.flow.reading import queue as queue_flow
 from remit.flow.reading import sampled as sampled_flow
 from remit.flow.reading import status as status_flow
 from remit.flow.reading import timeline as timeline_flow
@@ -49,7 +50,19 @@ from remit.ports import CaseFilter, Clock
 if TYPE_CHECKING:
     from remit.core.diagnosis import Diagnosis
     from remit.core.ledger.verification import KeptHead, Report
-    from remit.core.views import OverviewAnswer, UsageAnswer
+    from remit.core.views import (
+        EntryAnswer,
+        FailingToolAnswer,
+        ListedIntent,
+        OverviewAnswer,
+        QueuedAnswer,
+        SampledAnswer,
+        StatusAnswer,
+        ToldAnswer,
+        UsageAnswer,
+        WhyAnswer,
+    )
+    from remit.core.views.report import PeriodReport
 
 
 class Reading(Part):
@@ -78,11 +91,11 @@ class Reading(Part):
         """The bounds as each of their latest changes left them, by the id of its entry, in the order of the changes."""
         return self._bounds_history.states(self.context, tenant_id)
 
-    def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    def status(self, tenant_id: str, action_intent_id: str) -> StatusAnswer:
         """One intent as it stands. Raises `NotFound`."""
         return status_flow.status(self.context, tenant_id, action_intent_id, self.clock.now())
 
-    def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    def why(self, tenant_id: str, action_intent_id: str) -> WhyAnswer:
         """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
         return status_flow.why(self.context, tenant_id, action_intent_id, self.clock.now())
 
@@ -110,7 +123,7 @@ class Reading(Part):
         after: str | None = None,
         limit: int = PAGE,
         describe: bool = False,
-    ) -> tuple[list[dict[str, Any]], str | None]:
+    ) -> tuple[list[ListedIntent], str | None]:
         """
         Intents, the newest first, and the cursor of the next page.
 
@@ -137,7 +150,7 @@ class Reading(Part):
         before: datetime | None = None,
         after: str | None = None,
         limit: int = PAGE,
-    ) -> tuple[list[dict[str, Any]], str | None]:
+    ) -> tuple[list[ToldAnswer], str | None]:
         """Events from `since` on and before `before`, newest first, and the cursor of the next page."""
         check_moment("since", since)
         check_moment("before", before)
@@ -173,10 +186,10 @@ class Reading(Part):
         action_type: str | None = None,
         assigned_to: str | None = None,
         answerer: str | None = None,
-        order: status_flow.QueueOrder = "turns",
+        order: queue_flow.QueueOrder = "turns",
         after: str | None = None,
         limit: int = PAGE,
-    ) -> tuple[list[dict[str, Any]], str | None]:
+    ) -> tuple[list[QueuedAnswer], str | None]:
         """
         The intents that need a person, proposers in turns and of each the soonest to expire first, and the next page's
         cursor.
@@ -188,11 +201,11 @@ class Reading(Part):
         now = self.clock.now()
         people = with_deputy(self.context, tenant_id, assigned_to, now) if assigned_to else None
         which = WaitingFilter(account_id, proposed_by, reason, answerer, action_type, people)
-        return status_flow.queue(self.context, tenant_id, which, after, limit, now, order)
+        return queue_flow.queue(self.context, tenant_id, which, after, limit, now, order)
 
     def sampled(
         self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = PAGE
-    ) -> tuple[list[dict[str, Any]], str | None]:
+    ) -> tuple[list[SampledAnswer], str | None]:
         """Automatic actions that people are shown afterwards and nobody judged yet (`judge`), by id."""
         return sampled_flow.sampled(self.context, tenant_id, account_id, after, limit, self.clock.now())
 
@@ -280,7 +293,7 @@ class Reading(Part):
 
     def report(
         self, tenant_id: str, first: datetime, before: datetime, *, verified: Report | None = None
-    ) -> dict[str, Any]:
+    ) -> PeriodReport:
         """
         A report from `first` on and before `before`: what ran alone and why, what people answered and how fast,
         what failed, and every change of bounds, stops and keys. `verified` is what `verify` said, to stand in it.
@@ -291,7 +304,7 @@ class Reading(Part):
         check_moment("before", before)
         return report_flow.report(self.context, tenant_id, first, before, self.clock.now(), verified)
 
-    def export(self, tenant_id: str, *, by: str | None = None) -> Iterator[dict[str, Any]]:
+    def export(self, tenant_id: str, *, by: str | None = None) -> Iterator[EntryAnswer]:
         """
         Every ledger entry of a tenant, closed by a seal that is written when the rest has been read.
 
@@ -315,7 +328,7 @@ class Reading(Part):
         check_moment("before", before)
         return export_flow.extract_lines(self.context, tenant_id, first, before)
 
-    def failing_tools(self, tenant_id: str) -> list[dict[str, Any]]:
+    def failing_tools(self, tenant_id: str) -> list[FailingToolAnswer]:
         """The tools whose latest calls failed, by name; those that are paused say until when."""
         return [described(breaker) for breaker in failing_tools_of(self.context, tenant_id)]
 

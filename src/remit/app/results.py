@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.app.part import FlowMethod, Part
 from remit.core.execution.result import ToolResult
@@ -16,6 +16,9 @@ from remit.flow.context import Context
 from remit.flow.reading import result as result_flow
 from remit.pace import Pace
 from remit.ports import Clock
+
+if TYPE_CHECKING:
+    from remit.core.views import ResultAnswer
 
 ERASED_EVERY = timedelta(seconds=30)
 """How often a process looks for results whose time is over: nobody reads them from that moment on."""
@@ -36,7 +39,7 @@ class Results(Part):
         self._looked_at: datetime | None = None
         self._pace = Pace(*ERASED_AT_ONCE, ERASING_S, first=ERASED_AT_ONCE[0])
 
-    def result(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    def result(self, tenant_id: str, action_intent_id: str) -> ResultAnswer:
         """
         The tool's answer: the bytes that every reader gets, checked against the ledger's hash; or why there are
         none. Raises `NotFound` for an intent without an answer.

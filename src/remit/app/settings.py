@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.errors import InvalidInput, mistakes_of, raise_together
@@ -34,6 +34,9 @@ from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import proof as proof_flow
 from remit.flow.settings import sessions
 from remit.lab.automate import Candidate
+
+if TYPE_CHECKING:
+    from remit.core.views import AutomateAnswer, CandidateAnswer, ProofAnswer, ReplayAnswer, SuggestionsAnswer
 
 REPLAYED_BY = "replay"
 """Named where a change asks who makes it; a replay writes nothing."""
@@ -115,7 +118,7 @@ class Settings(Part):
 
     def replay(
         self, bounds: Any, *, period: str = "30d", expected_sequence: int | None = None, advance: Advance = no_progress
-    ) -> dict[str, Any]:
+    ) -> ReplayAnswer:
         """
         The tenant's last `period` as it would have been with these bounds in force, from its ledger. Writes nothing.
 
@@ -126,7 +129,7 @@ class Settings(Part):
 
     def replay_change(
         self, before: BoundsInForce, after: BoundsInForce, *, period: str, advance: Advance = no_progress
-    ) -> dict[str, Any]:
+    ) -> ReplayAnswer:
         """Replay a change that `apply` or `apply_part` answered with `dry_run`."""
         return replay_flow.replay_store(self.context, before, after, period, self.clock.now(), advance)
 
@@ -137,7 +140,7 @@ class Settings(Part):
         *,
         period: str | None = "30d",
         advance: Advance = no_progress,
-    ) -> dict[str, Any]:
+    ) -> AutomateAnswer:
         """
         The smallest changes of bounds under which a waiting intent would have run alone, each confirmed by the gate's
         own `decide`, with its replay over the last `period` (without one, none), and whether it is wider by more than
@@ -147,9 +150,9 @@ class Settings(Part):
         """
         before, intent, found = automation(self.context, tenant_id, action_intent_id)
 
-        def shown(candidate: Candidate, proof: dict[str, Any]) -> dict[str, Any]:
-            replayed = period and self.replay_change(before, candidate.after, period=period, advance=advance)
-            return {**candidate_wire(before, candidate), "replay": replayed or None, "proof": proof}
+        def shown(candidate: Candidate, proof: ProofAnswer) -> CandidateAnswer:
+            over = self.replay_change(before, candidate.after, period=period, advance=advance) if period else None
+            return candidate_wire(before, candidate, over, proof)
 
         proofs = [(candidate, proof_flow.prove_change(before, candidate.after)) for candidate in found.candidates]
         # Properties that do not hold of it: no door would put it in force.
@@ -163,14 +166,14 @@ class Settings(Part):
             "candidates": [shown(each, proof) for each, proof in allowed],
         }
 
-    def suggestions(self, tenant_id: str, *, advance: Advance = no_progress) -> dict[str, Any]:
+    def suggestions(self, tenant_id: str, *, advance: Advance = no_progress) -> SuggestionsAnswer:
         """
         By shape of action: how people answered, a bound on how often they disagree, and the change of bounds that this
         speaks for, if it does for one. Changes nothing.
         """
         return suggest_flow.suggestions(self.context, tenant_id, self.clock.now(), advance)
 
-    def prove(self, bounds: Any, *, never: Sequence[str] = ()) -> dict[str, Any]:
+    def prove(self, bounds: Any, *, never: Sequence[str] = ()) -> ProofAnswer:
         """
         Whether these bounds are wider or narrower than those in force, over all actions that could be proposed, and
         whether their properties, and these, hold of them. Writes nothing.

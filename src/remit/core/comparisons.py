@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -19,6 +19,9 @@ from remit.core import rendering
 from remit.core.errors import InvalidInput
 from remit.core.gate.amount import PARAMETERS, in_units, so_much
 from remit.core.paths import find, parse_path
+
+if TYPE_CHECKING:
+    from remit.core.views import ClauseAnswer, DecisionAnswer
 
 _OPERATORS = {
     "lessThan": ("<", "≥"),
@@ -34,7 +37,7 @@ _COMPARED = re.compile(
 MOST_SAID = 6
 
 
-def comparisons(decision: Mapping[str, Any], clause: Mapping[str, Any] | None, parameters: Any) -> list[str]:
+def comparisons(decision: DecisionAnswer, clause: ClauseAnswer | None, parameters: Any) -> list[str]:
     """The comparisons behind a decision that asks a person, as doors carry it; none where no numbers decided."""
     saw = {check["check"]: check["saw"] for check in decision["checks"] if not check["passed"]}
     if decision["reason"] == "CONFIDENCE_BELOW_THRESHOLD":
@@ -68,7 +71,7 @@ def percent(ten_thousandths: int) -> str:
     return f"{ten_thousandths / 100:g} %"
 
 
-def refused_limits(decision: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def refused_limits(decision: DecisionAnswer) -> Sequence[Mapping[str, Any]]:
     """The limits that had no room, as the budget's check saw them."""
     limits = [
         limit

@@ -11,21 +11,39 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
 from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.action_type import ActionTypeSpec
-from remit.core.gate.amount import Amount, amount_of, decimal_text
+from remit.core.gate.amount import Amount, AmountUnknown, amount_of, decimal_text
 from remit.core.headline import headline
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.history import DECIDED_AGAIN, IntentHistory
+from remit.core.mirrors import view_of
 from remit.core.notifications.narration import narrate, reason_in_words
 from remit.core.values import instant, utc
 
+if TYPE_CHECKING:
+    from remit.core.views.report import (
+        GivenAnswer,
+        ReportedAction,
+        ReportedAnswer,
+        ReportedChange,
+        ReportedEvents,
+        ReportedJudgement,
+        ReportedLine,
+        ReportedPeriod,
+        ReportedPerson,
+        ReportedResolution,
+        ReportedType,
+        TimedLine,
+    )
+
+L = TypeVar("L", bound="TimedLine")
 OUTCOMES: Mapping[EventType, str] = {event: status for status, event in OUTCOME_EVENT.items()}
 ANSWERS: Mapping[EventType, str] = {
     "ACTION_APPROVED": "APPROVED",
@@ -53,7 +71,7 @@ class _OfType(Struct):
     sums: Counter[tuple[str, str]] = field(default_factory=Counter)
     why: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def wire(self, action_type: str) -> dict[str, Any]:
+    def wire(self, action_type: str) -> ReportedType:
         return {
             "action_type": action_type,
             "count": sum(self.statuses.values()),
@@ -71,13 +89,13 @@ class About(Struct, frozen=True):
     spec: ActionTypeSpec | None
 
     @property
-    def amounts(self) -> dict[str, Any]:
+    def amounts(self) -> dict[str, Amount | AmountUnknown]:
         declared = self.spec.amounts if self.spec else {}
         return {name: amount_of(spec, self.intent.parameters) for name, spec in declared.items()}
 
-    def line(self, at: str) -> dict[str, Any]:
+    def line(self, at: str) -> ReportedLine:
         intent, amounts = self.intent, self.amounts
-        wired = {name: amount.wire() for name, amount in amounts.items()}
+        wired = {name: view_of(amount) for name, amount in amounts.items()}
         return {
             "at": at,
             "action_intent_id": intent.action_intent_id,
@@ -95,11 +113,11 @@ class ReportBuilder:
     def __init__(self) -> None:
         self._alone: defaultdict[str, _OfType] = defaultdict(_OfType)
         self._unanswered: Counter[str] = Counter()
-        self.actions: list[dict[str, Any]] = []
-        self.answers: list[dict[str, Any]] = []
-        self.resolved: list[dict[str, Any]] = []
-        self.judged: list[dict[str, Any]] = []
-        self.changes: list[dict[str, Any]] = []
+        self.actions: list[ReportedAction] = []
+        self.answers: list[ReportedAnswer] = []
+        self.resolved: list[ReportedResolution] = []
+        self.judged: list[ReportedJudgement] = []
+        self.changes: list[ReportedChange] = []
 
     def add(self, entry: LedgerEntry, about: About | None) -> None:
         """`about` is there for an entry of an intent's chain."""
@@ -111,11 +129,19 @@ class ReportBuilder:
             self._outcome(entry, about)
         elif entry.event_type == "OUTCOME_RESOLVED":
             found = entry.data["outcome"]
-            said = {"by": entry.actor, "status": found["status"], "note": found["note"]}
-            self.resolved.append({**about.line(entry.at), **said})
+            self.resolved.append(
+                {**about.line(entry.at), "by": entry.actor, "status": found["status"], "note": found["note"]}
+            )
         elif entry.event_type == "AUTONOMY_SAMPLED":
-            said = {name: entry.data[name] for name in ("right", "reason", "stopped")}
-            self.judged.append({**about.line(entry.at), **said, "by": entry.actor})
+            self.judged.append(
+                {
+                    **about.line(entry.at),
+                    "right": entry.data["right"],
+                    "reason": entry.data["reason"],
+                    "stopped": entry.data["stopped"],
+                    "by": entry.actor,
+                }
+            )
         elif entry.event_type in ENDED_UNANSWERED:
             self._unanswered[ENDED_UNANSWERED[entry.event_type]] += 1
         elif _is_persons(entry, about):
@@ -149,7 +175,7 @@ class ReportBuilder:
                 if isinstance(amount, Amount):
                     of_type.sums[name, amount.unit] += amount.ten_thousandths
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ReportedEvents:
         """All of it, oldest first."""
         by_type = [of_type.wire(name) for name, of_type in sorted(self._alone.items())]
         troubles = [line for line in self.actions if line["status"] != "SUCCEEDED"]
@@ -158,7 +184,8 @@ class ReportBuilder:
             "people": {
                 "count": sum(_stands(line) for line in self.answers),
                 "by_person": _by_person(self.answers),
-                **{word: self._unanswered[word] for word in ENDED_UNANSWERED.values()},
+                "expired": self._unanswered["expired"],
+                "withdrawn": self._unanswered["withdrawn"],
             },
             "actions": _in_time(self.actions),
             "answers": _in_time(self.answers),
@@ -169,7 +196,7 @@ class ReportBuilder:
         }
 
 
-def _in_time(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_time(lines: Sequence[L]) -> list[L]:
     # Entries come newest first: of one moment, the later one stands behind.
     oldest_first = [*reversed(lines)]
     oldest_first.sort(key=lambda line: datetime.fromisoformat(line["at"]))
@@ -187,7 +214,7 @@ def _is_persons(entry: LedgerEntry, about: About) -> bool:
     return entry.event_type != "INTENT_SUPERSEDED" or not (again or entry.actor == about.intent.proposed_by)
 
 
-def _answer(entry: LedgerEntry, about: About) -> dict[str, Any]:
+def _answer(entry: LedgerEntry, about: About) -> GivenAnswer:
     decision, data = about.history.decision, entry.data
     asked = decision.decided_at if decision else about.intent.created_at
     through = data.get("credential") or {}
@@ -202,30 +229,34 @@ def _answer(entry: LedgerEntry, about: About) -> dict[str, Any]:
     }
 
 
-def _stands(line: Mapping[str, Any]) -> bool:
+def _stands(line: ReportedAnswer) -> bool:
     """Is it an answer that was given for good?"""
     return not line["taken_back"] and line["answer"] != "UNDONE"
 
 
-def _by_person(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    of_person: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+def _by_person(answers: Sequence[ReportedAnswer]) -> list[ReportedPerson]:
+    of_person: defaultdict[str, list[ReportedAnswer]] = defaultdict(list)
     for line in answers:
         of_person[line["by"]].append(line)
     return [_person(name, lines) for name, lines in sorted(of_person.items())]
 
 
-def _person(name: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _person(name: str, lines: Sequence[ReportedAnswer]) -> ReportedPerson:
     counted = Counter(line["answer"] for line in lines if not line["taken_back"])
     seconds = [line["after_s"] for line in lines if _stands(line)]
     return {
         "by": name,
-        **{answer.lower(): counted[answer] for answer in ANSWERS.values()},
+        "approved": counted["APPROVED"],
+        "rejected": counted["REJECTED"],
+        "edited": counted["EDITED"],
+        "voted": counted["VOTED"],
+        "undone": counted["UNDONE"],
         "median_s": median(seconds) if seconds else None,
         "slowest_s": max(seconds, default=None),
     }
 
 
-def _change(entry: LedgerEntry, about: About | None) -> dict[str, Any]:
+def _change(entry: LedgerEntry, about: About | None) -> ReportedChange:
     return {
         "at": entry.at,
         "event_type": entry.event_type,
@@ -242,7 +273,12 @@ def _paths(data: Mapping[str, Any]) -> list[str]:
     return [*changed[:MOST_PATHS], *([f"… {rest} more"] if rest > 0 else [])]
 
 
-def head(tenant_id: str, first: datetime, before: datetime, timezone: str, now: datetime) -> dict[str, Any]:
+def head(tenant_id: str, first: datetime, before: datetime, timezone: str, now: datetime) -> ReportedPeriod:
     """The subject of a report."""
-    times = {"from": instant(first), "to": instant(before), "made_at": instant(now)}
-    return {"tenant_id": tenant_id, "timezone": timezone, **times}
+    return {
+        "tenant_id": tenant_id,
+        "timezone": timezone,
+        "from": instant(first),
+        "to": instant(before),
+        "made_at": instant(now),
+    }

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import msgspec
 from pydantic import (
@@ -187,17 +187,6 @@ def _from_wire(value: Any) -> Any:
 
 WireTime = Annotated[AwareDatetime, BeforeValidator(_from_wire), AfterValidator(utc)]
 """A time as a caller sends it: RFC 3339 with an offset, or an aware `datetime`."""
-
-
-class OnWire(Protocol):
-    """A value that says itself as JSON values."""
-
-    def wire(self) -> dict[str, Any]: ...
-
-
-def view_of(value: OnWire | None) -> Any:
-    """A record as the view that mirrors it, which `tests/core/test_views.py` holds it against; `None` stays."""
-    return value.wire() if value is not None else None
 
 
 _encode = msgspec.json.Encoder().encode

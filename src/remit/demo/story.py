@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +28,9 @@ from remit.entrypoints.server.worker import work
 from remit.entrypoints.web.settings import HttpSettings
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views import QueuedAnswer
 
 DEFAULT_FILE = "remit-demo.db"
 PORT = 8000
@@ -212,11 +215,15 @@ def read(console: Console, remit: Remit) -> None:
     console.print(_usage_table(remit))
     heading(console, "8  Why refund-large was not automatic")
     story = remit.why(TENANT, "refund-large")
-    for check in story["decision"]["checks"]:
+    decision, clause, approval = story["decision"], story["clause"], story["approval"]
+    assert decision is not None
+    assert clause is not None
+    assert approval is not None
+    for check in decision["checks"]:
         mark = "[green]passed[/]" if check["passed"] else "[yellow]failed[/]"
         console.print(f"  {mark}  {check['check']}", highlight=False)
-    console.print(story["clause"]["text"], highlight=False, style="dim", soft_wrap=True)
-    console.print(f"  approved by {story['approval']['approved_by']} at {story['approval']['approved_at']}")
+    console.print(clause["text"], highlight=False, style="dim", soft_wrap=True)
+    console.print(f"  approved by {approval['approved_by']} at {approval['approved_at']}")
 
 
 def _queue_table(remit: Remit) -> Table:
@@ -229,7 +236,7 @@ def _queue_table(remit: Remit) -> Table:
     return table
 
 
-def _until(remit: Remit, item: dict[str, Any]) -> str:
+def _until(remit: Remit, item: QueuedAnswer) -> str:
     left: timedelta = remit.intent(TENANT, item["action_intent_id"]).expires_at - remit.now()
     return f"{left.days} d" if left.days else f"{left.seconds // 3600} h"
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from remit.core.gate.amount import in_money
 from remit.core.notifications.narration import reason_in_words
 from remit.core.rendering import name, quoted, sentence
+
+if TYPE_CHECKING:
+    from remit.core.views import FindingAnswer
+    from remit.core.views.report import (
+        PeriodReport,
+        ReportedAction,
+        ReportedAlone,
+        ReportedAnswer,
+        ReportedChange,
+        ReportedJudgement,
+        ReportedLine,
+        ReportedPeople,
+        ReportedResolution,
+    )
 
 _STYLE = Markup("""
 body { font: 11pt/1.45 system-ui, sans-serif; color: #1c1f23; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -30,7 +44,7 @@ CSV_COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(report: Mapping[str, Any]) -> str:
+def as_csv(report: PeriodReport) -> str:
     """One line an action, an answer and a change, in the order of their times."""
     lines = [
         *({**_flat(line), "kind": "action", "by": line["approved_by"]} for line in report["actions"]),
@@ -49,7 +63,7 @@ def as_csv(report: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-def _flat(line: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(line: ReportedLine) -> dict[str, Any]:
     known = [amount for amount in line["amounts"].values() if amount["problem"] is None]
     return {**line, "amount": known[0]["value"] if known else None, "unit": known[0]["unit"] if known else None}
 
@@ -62,7 +76,7 @@ def _cell(value: Any) -> Any:
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
-def as_html(report: Mapping[str, Any]) -> str:
+def as_html(report: PeriodReport) -> str:
     """A whole page that needs nothing else."""
     title = f"Report of {report['tenant_id']}"
     begin = Markup(
@@ -71,7 +85,7 @@ def as_html(report: Mapping[str, Any]) -> str:
     return begin.format(title, _STYLE) + body(report) + Markup("</body></html>\n")
 
 
-def body(report: Mapping[str, Any]) -> Markup:
+def body(report: PeriodReport) -> Markup:
     """The report itself, for a page of one's own."""
     return Markup("\n").join(
         [
@@ -88,15 +102,15 @@ def body(report: Mapping[str, Any]) -> Markup:
     )
 
 
-def _heading(report: Mapping[str, Any]) -> Markup:
+def _heading(report: PeriodReport) -> Markup:
     said = Markup(
         "<h1>What {} did</h1><p>From <b>{}</b> to <b>{}</b> <span class='quiet'>(days of {}; made {})</span></p>"
     )
-    times = (_when(report[each]) for each in ("from", "to"))
+    times = _when(report["from"]), _when(report["to"])
     return said.format(sentence(report["tenant_id"]), *times, report["timezone"], _when(report["made_at"]))
 
 
-def _alone(alone: Mapping[str, Any]) -> Markup:
+def _alone(alone: ReportedAlone) -> Markup:
     rows = [
         [
             of_type["action_type"],
@@ -111,14 +125,16 @@ def _alone(alone: Mapping[str, Any]) -> Markup:
     return _section(f"What ran alone: {alone['count']:,}", columns, rows)
 
 
-def _people(people: Mapping[str, Any]) -> Markup:
-    counted = ("approved", "rejected", "edited", "voted", "undone")
+def _people(people: ReportedPeople) -> Markup:
     rows = [
-        [each["by"], *(each[word] for word in counted), span(each["median_s"]), span(each["slowest_s"])]
+        [
+            *(each["by"], each["approved"], each["rejected"], each["edited"], each["voted"], each["undone"]),
+            *(span(each["median_s"]), span(each["slowest_s"])),
+        ]
         for each in people["by_person"]
     ]
     title = f"Who answered how fast: {people['count']:,} answers, {people['expired']:,} expired unanswered or unbegun, "
-    columns = ("person", *counted, "median", "slowest")
+    columns = ("person", "approved", "rejected", "edited", "voted", "undone", "median", "slowest")
     return _section(f"{title}{people['withdrawn']:,} taken back by agents", columns, rows)
 
 
@@ -129,7 +145,7 @@ _JUDGED = ("when", "what", "account", "it was", "by", "why")
 _CHANGES = ("when", "what", "parts")
 
 
-def _answer_row(line: Mapping[str, Any]) -> list[Any]:
+def _answer_row(line: ReportedAnswer) -> list[Any]:
     who = f"{line['by']} ({line['through']})" if line["through"] else line["by"]
     because = reason_in_words(line["asked_because"])
     why = quoted(line["why"], 500) if line["why"] else ""
@@ -137,33 +153,33 @@ def _answer_row(line: Mapping[str, Any]) -> list[Any]:
     return [_when(line["at"]), line["title"], line["account_id"], answer, who, span(line["after_s"]), because, why]
 
 
-def _trouble_row(line: Mapping[str, Any]) -> list[Any]:
+def _trouble_row(line: ReportedAction) -> list[Any]:
     by = "Autopilot" if line["alone"] else line["approved_by"]
     error = quoted(line["error"], 500) if line["error"] else ""
     return [_when(line["at"]), line["title"], line["account_id"], line["status"].lower(), by, error]
 
 
-def _resolved_row(line: Mapping[str, Any]) -> list[Any]:
+def _resolved_row(line: ReportedResolution) -> list[Any]:
     note = quoted(line["note"], 500) if line["note"] else ""
     return [_when(line["at"]), line["title"], line["status"].lower(), line["by"], note]
 
 
-def _judged(line: Mapping[str, Any]) -> str:
+def _judged(line: ReportedJudgement) -> str:
     return "RIGHT" if line["right"] else "WRONG"
 
 
-def _judged_row(line: Mapping[str, Any]) -> list[Any]:
+def _judged_row(line: ReportedJudgement) -> list[Any]:
     stopped = ", and stopped its type" if line["stopped"] else ""
     why = quoted(line["reason"], 500) if line["reason"] else ""
     said = f"{_judged(line).lower()}{stopped}"
     return [_when(line["at"]), line["title"], line["account_id"], said, line["by"], why]
 
 
-def _change_row(line: Mapping[str, Any]) -> list[Any]:
+def _change_row(line: ReportedChange) -> list[Any]:
     return [_when(line["at"]), line["text"] or line["event_type"], ", ".join(line["paths"])]
 
 
-def _proof(report: Mapping[str, Any]) -> Markup:
+def _proof(report: PeriodReport) -> Markup:
     verified, seal = report["verified"], report["last_seal"]
     parts = [Markup("<h2>What proves it</h2>")]
     if verified is None:
@@ -184,7 +200,7 @@ def _proof(report: Mapping[str, Any]) -> Markup:
     return Markup("").join(parts)
 
 
-def _finding(finding: Mapping[str, Any]) -> str:
+def _finding(finding: FindingAnswer) -> str:
     return sentence(f"{finding['where']}: {finding['problem']}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -25,6 +25,9 @@ from remit.core.records import TOOL_BREAKER, breaker_key
 from remit.core.values import LAST_MOMENT
 from remit.flow.context import Context
 from remit.ports import Snapshot, UnitOfWork, Writes
+
+if TYPE_CHECKING:
+    from remit.core.views import FailingToolAnswer
 
 log = logging.getLogger(__name__)
 MOST_KNOWN = 1000
@@ -65,7 +68,7 @@ def breaker_in(context: Context, snapshot: Snapshot, tool: ToolId) -> ToolBreake
     return snapshot.get(breaker_key(*tool)) if context.breaker is not None else None
 
 
-def paused_tools(context: Context, tenant_id: str, cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
+def paused_tools(context: Context, tenant_id: str, cases: Sequence[Case]) -> dict[str, FailingToolAnswer]:
     """The paused tools of these cases by action type, as they are shown."""
     if not cases:
         return {}

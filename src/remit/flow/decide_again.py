@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from remit.core.intent import Proposal
+from remit.core.lifecycle import Status
 from remit.flow.context import Context
 from remit.flow.facts import CallFacts
 from remit.flow.gate import GateAnswer
 from remit.flow.propose import DecidedAgainBy
 from remit.flow.submit import SubmitIntent
 from remit.ports import Snapshot, UnitOfWork, Writes
+
+if TYPE_CHECKING:
+    from remit.core.views import DecidedAgainAnswer
 
 
 class DecidedAgain(Struct, frozen=True):
@@ -26,12 +30,18 @@ class DecidedAgain(Struct, frozen=True):
 
     action_intent_id: str
     superseded_by: str | None
-    status: str
+    status: Status
     reason: str
     explanation: str
 
-    def wire(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__struct_fields__}
+    def wire(self) -> DecidedAgainAnswer:
+        return {
+            "action_intent_id": self.action_intent_id,
+            "superseded_by": self.superseded_by,
+            "status": self.status,
+            "reason": self.reason,
+            "explanation": self.explanation,
+        }
 
 
 class DecideAgain:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, UnsetType
 from msgspec.structs import replace
@@ -34,6 +34,7 @@ from remit.core.gate.fact import NO_FACTS
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, ExecutedBy, Status, after_gate
+from remit.core.mirrors import view_of
 from remit.core.records import USAGE, Key, case_key, chain_key
 from remit.core.values import SYSTEM, instant
 from remit.flow.context import Context, bounds_key, bounds_of, stops_keys, stops_over
@@ -41,6 +42,9 @@ from remit.flow.facts import CallFacts
 from remit.flow.private_values import opened_in, private_keys
 from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
+
+if TYPE_CHECKING:
+    from remit.core.views import VerdictAnswer
 
 
 class GateAnswer(Struct, frozen=True):
@@ -64,13 +68,21 @@ class GateAnswer(Struct, frozen=True):
     begun: Begun | None = None
     executed_by: ExecutedBy | None = None
 
-    def wire(self) -> dict[str, Any]:
-        shown = {
-            name: getattr(self, name)
-            for name in self.__struct_fields__
-            if name not in ("reserved", "approval", "begun")
+    def wire(self) -> VerdictAnswer:
+        shown: VerdictAnswer = {
+            "action_intent_id": self.action_intent_id,
+            "result": self.result,
+            "reason": self.reason,
+            "explanation": self.explanation,
+            "already_published": self.already_published,
+            "status": self.status,
+            "approval_id": self.approval_id,
+            "trace_id": self.trace_id,
+            "executed_by": self.executed_by,
         }
-        return {**shown, "begun": self.begun.wire()} if self.begun else shown
+        if self.begun:
+            shown["begun"] = view_of(self.begun)
+        return shown
 
     def with_begun(self, begun: Begun) -> GateAnswer:
         """With the answer to a begin, which published what is its caller's if it began."""

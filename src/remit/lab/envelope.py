@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
 from remit.core.paths import below
 from remit.core.private_values import is_commitment
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import EnvelopeAnswer
 
 MOST_PATHS, MOST_CHOICES = 50, 8
 MOST_PLACES, LARGEST = 4, 10**12
@@ -56,10 +59,14 @@ class Envelope(Struct):
         parts = [part for part in (*numbers, *choices) if part is not None]
         return " && ".join(parts) or None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> EnvelopeAnswer:
         few = {path: sorted(values) for path, values in self.choices.items() if len(values) <= MOST_CHOICES}
-        numbers = {path: {"from": f"{each.low:f}", "to": f"{each.high:f}"} for path, each in self.numbers.items()}
-        return {"numbers": dict(sorted(numbers.items())), "choices": dict(sorted(few.items()))}
+        return {
+            "numbers": {
+                path: {"from": f"{each.low:f}", "to": f"{each.high:f}"} for path, each in sorted(self.numbers.items())
+            },
+            "choices": dict(sorted(few.items())),
+        }
 
 
 def _scalars(path: str, value: Any) -> Iterator[tuple[str, str | Decimal]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappush, heappushpop
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 
@@ -17,10 +17,14 @@ from remit.core.intent import ActionIntentV1
 from remit.core.values import instant
 from remit.lab.history import PastDecision, ReplaySpan, moment_of
 
+if TYPE_CHECKING:
+    from remit.core.views import ReplayAnswer, ReplayGroup, SumAnswer, TallyLine, TellingAnswer
+
 Course = Literal["RAN", "ASKED", "BLOCKED"]
 """What a decision comes to: it runs alone, a person is asked, or a person is asked and cannot approve it."""
 Change = Literal["would_run", "would_ask", "would_be_blocked", "no_longer_blocked"]
 CHANGES: tuple[Change, ...] = ("would_run", "would_ask", "would_be_blocked", "no_longer_blocked")
+Label = Literal["action_type", "reason", "account_id"]
 MOST_TELLING, MOST_EXAMPLES = 10, 10
 MOST_ACCOUNTS, MOST_SHOWN = 10_000, 100
 OTHERS = "(others)"
@@ -56,12 +60,15 @@ class Tally(Struct):
         for key, units in other.sums.items():
             self.sums[key] = self.sums.get(key, 0) + units
 
-    def wire(self) -> dict[str, Any]:
+    @property
+    def amounts(self) -> list[SumAnswer]:
         sums = sorted(self.sums.items())
-        return {
-            "count": self.count,
-            "amounts": [{"name": name, "unit": unit, "sum": decimal_text(units)} for (name, unit), units in sums],
-        }
+        return [{"name": name, "unit": unit, "sum": decimal_text(units)} for (name, unit), units in sums]
+
+    def wire(self, label: Label, name: str) -> TallyLine:
+        line: TallyLine = {"count": self.count, "amounts": self.amounts}
+        line[label] = name
+        return line
 
 
 class Tallies(Struct):
@@ -77,7 +84,7 @@ class Tallies(Struct):
             known = self.by_name.setdefault(name, Tally())
         return known
 
-    def wire(self, label: str) -> list[dict[str, Any]]:
+    def wire(self, label: Label) -> list[TallyLine]:
         ordered = sorted(self.by_name.items(), key=lambda pair: (pair[0] == OTHERS, -pair[1].count, pair[0]))
         shown, rest = ordered[:MOST_SHOWN], ordered[MOST_SHOWN:]
         if rest:
@@ -85,7 +92,7 @@ class Tallies(Struct):
             for _, tally in rest:
                 others.with_all_of(tally)
             shown = [*shown, (OTHERS, others)]
-        return [{label: name, **tally.wire()} for name, tally in shown]
+        return [tally.wire(label, name) for name, tally in shown]
 
 
 class Group(Struct):
@@ -110,9 +117,10 @@ class Group(Struct):
             self.ends[past.ended] += 1
             self.went_wrong[past.answer or "alone"] += past.ended in _WENT_WRONG
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ReplayGroup:
         return {
-            **self.all.wire(),
+            "count": self.all.count,
+            "amounts": self.all.amounts,
             "by_action_type": self.types.wire("action_type"),
             "by_reason": self.reasons.wire("reason"),
             "by_account": self.accounts.wire("account_id"),
@@ -142,7 +150,7 @@ class _Case(Struct, frozen=True):
         units = sum(amount.ten_thousandths for _, amount in self.amounts)
         return _weight(self.past, self.change), units, self.past.at, self.past.entry_id
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> TellingAnswer:
         past, now = self.past, self.now
         return {
             "action_intent_id": past.action_intent_id,
@@ -177,7 +185,7 @@ class Findings(Struct):
     unchanged: int = 0
     other_reason: int = 0
     groups: dict[Change, Group] = field(default_factory=lambda: {change: Group() for change in CHANGES})
-    log_only: dict[tuple[str, str], Group] = field(default_factory=dict)
+    log_only: dict[tuple[Literal["policy", "limit"], str], Group] = field(default_factory=dict)
     """What would run alone, by the kind and name of each policy or limit that decides nothing and would refuse it."""
     not_judged: Counter[str] = field(default_factory=Counter)
     _examples: dict[str, list[str]] = field(default_factory=dict)
@@ -218,15 +226,19 @@ class Findings(Struct):
         if len(examples) < MOST_EXAMPLES:
             examples.append(past.action_intent_id)
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, tenant_id: str) -> ReplayAnswer:
         return {
+            "tenant_id": tenant_id,
             "since": instant(self.span.since),
             "until": instant(self.span.until),
             "counted_from": instant(self.span.counted_from),
             "decisions": self.decisions,
             "unchanged": self.unchanged,
             "other_reason": self.other_reason,
-            **{change: group.wire() for change, group in self.groups.items()},
+            "would_run": self.groups["would_run"].wire(),
+            "would_ask": self.groups["would_ask"].wire(),
+            "would_be_blocked": self.groups["would_be_blocked"].wire(),
+            "no_longer_blocked": self.groups["no_longer_blocked"].wire(),
             "log_only": [
                 {"kind": kind, "name": name, "would_refuse": group.wire()}
                 for (kind, name), group in self.log_only.items()

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -37,6 +37,10 @@ from remit.lab.anytime import lower_bound, upper_bound
 from remit.lab.automate import automate
 from remit.lab.envelope import Envelope
 from remit.lab.history import MALFORMED
+
+if TYPE_CHECKING:
+    from remit.core.views import EvidenceAnswer
+    from remit.core.views.bounds import SuggestedChange
 
 Answered = Literal["approved", "rejected", "edited", "undone", "right", "wrong"]
 AGREED: tuple[Answered, ...] = ("approved", "right")
@@ -97,10 +101,12 @@ class ShapeEvidence(Struct):
     def at_least(self) -> float:
         return lower_bound(self.disagreed, self.total)
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, tool: str | None, change: SuggestedChange | None) -> EvidenceAnswer:
+        """With the tool of its version, and the change that it speaks for."""
         return {
             "action_type": self.action_type,
             "version": self.version,
+            "tool": tool,
             "answered": self.total,
             "disagreed": self.disagreed,
             "people": dict(sorted(self.answers.items())),
@@ -110,6 +116,7 @@ class ShapeEvidence(Struct):
             "median_s_to_answer": round(median(self.times), 1) if self.times else None,
             "share_under_3_s": self._quick(),
             "envelope": self.envelope.wire(),
+            "suggestion": change,
         }
 
     def _quick(self) -> float | None:

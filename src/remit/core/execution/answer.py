@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -20,7 +20,11 @@ from remit.core.execution.result import NO_CONTENT, ReadResult
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import ENDED, WAITING, Case
+from remit.core.mirrors import view_of
 from remit.core.values import instant
+
+if TYPE_CHECKING:
+    from remit.core.views import AgentAnswer, ExecutedAnswer
 
 LONGEST_CONTENT = 4000
 """So much of an answer stands in the text; all of it is in the result."""
@@ -62,7 +66,7 @@ class ProposalAnswer(Struct, frozen=True):
         assert intent is not None
         return intent
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> AgentAnswer:
         rejection = self.history.rejection or {}
         return {
             "action_intent_id": self.asked,
@@ -74,15 +78,15 @@ class ProposalAnswer(Struct, frozen=True):
             "edited_by": self.edited_by,
             "rejected_by": rejection.get("rejected_by"),
             "reason": _reason(self),
-            "questions": [question.wire() for question in self.asked_back],
+            "questions": [view_of(question) for question in self.asked_back],
             "result": self.result.wire(self.case.action_intent_id) if self.result else None,
             "executed_by": self.case.executed_by,
         }
 
-    def _executed(self) -> dict[str, Any] | None:
+    def _executed(self) -> ExecutedAnswer | None:
         if self.case.status not in _CARRIED_OUT:
             return None
-        intent = self.intent.wire()
+        intent = view_of(self.intent)
         return {"target": intent["target"], "parameters": intent["parameters"]}
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from remit.core.execution.outcome import LEASE_LOST, CallResult
 from remit.core.values import LAST_MOMENT, Record, UtcTime, instant, is_identifier
+
+if TYPE_CHECKING:
+    from remit.core.views import FailingToolAnswer
 
 PAUSE_AFTER = 10
 FIRST_PAUSE_S = 10.0
@@ -177,12 +180,14 @@ def explanation(breaker: ToolBreaker) -> str:
     return f"{breaker.action_type}'s tool is paused since {since} after {failed}; next trial at {trial}"
 
 
-def described(breaker: ToolBreaker) -> dict[str, Any]:
-    """As it is shown: JSON values."""
-    known = breaker.wire()
-    names = ("action_type", "failures", "failed_at", "last_error", "paused_since")
+def described(breaker: ToolBreaker) -> FailingToolAnswer:
+    """As it is shown."""
     return {
-        **{name: known[name] for name in names},
-        "next_trial_at": known["trial_at"],
+        "action_type": breaker.action_type,
+        "failures": breaker.failures,
+        "failed_at": instant(breaker.failed_at),
+        "last_error": breaker.last_error,
+        "paused_since": instant(breaker.paused_since) if breaker.paused_since else None,
+        "next_trial_at": instant(breaker.trial_at) if breaker.trial_at else None,
         "explanation": explanation(breaker),
     }

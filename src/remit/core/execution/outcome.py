@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -162,7 +163,7 @@ class EndedData(Record, frozen=True):
     approval_source: ApprovalSource
     auto_executed: bool
     outcome: ActionOutcomeV1
-    result: dict[str, Any] | UnsetType = UNSET
+    result: Mapping[str, Any] | UnsetType = UNSET
     rechecked: dict[str, Fact] | UnsetType = UNSET
 
     def canonical(self) -> bytes:

@@ -7,7 +7,7 @@ Until an attempt begins, publication and what undoes it exclude each other by th
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.execution.approval import PUBLISH_AFTER, Publication, held_until, next_publish
 from remit.core.execution.outcome import ExecutionAttempt
@@ -15,6 +15,9 @@ from remit.core.gate.action_type import FUNCTION
 from remit.core.gate.decision import Decision
 from remit.core.lifecycle import MOVING, WAITING, Case, Status
 from remit.core.values import instant
+
+if TYPE_CHECKING:
+    from remit.core.views import NotTakenAnswer
 
 UNFINISHED: frozenset[Status] = frozenset({"APPROVED", "RUNNING"})
 """Approved, and without an outcome."""
@@ -105,7 +108,7 @@ def not_taken_since(case: Case, now: datetime) -> datetime | None:
     return state.published_at if waits else None
 
 
-def not_taken(case: Case, now: datetime) -> dict[str, Any] | None:
+def not_taken(case: Case, now: datetime) -> NotTakenAnswer | None:
     """The time since which no worker took it, and a way out, as JSON values."""
     since = not_taken_since(case, now)
     if since is None:

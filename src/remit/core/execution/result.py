@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,10 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.result_settings import ResultSettings
 from remit.core.paths import parse_path
 from remit.core.selection import only, without
-from remit.core.values import Record, UtcTime, shifted
+from remit.core.values import Record, UtcTime, instant, shifted
+
+if TYPE_CHECKING:
+    from remit.core.views import ResultAnswer, ResultFacts
 
 MOST_KEPT_BYTES = 256 * 1024
 LONGEST_MEDIA_TYPE = 128
@@ -67,11 +70,16 @@ class ToolResult(Record, frozen=True):
         """The result without its content."""
         return self.changed(content=None)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> ResultFacts:
         """The facts of it that the ledger and doors tell, as JSON values."""
-        wire = self.known.wire()
-        del wire["content"]
-        return wire
+        return {
+            "media_type": self.media_type,
+            "size": self.size,
+            "sha256": self.sha256,
+            "kept": self.kept,
+            "not_kept": self.not_kept,
+            "erase_at": instant(self.erase_at) if self.erase_at else None,
+        }
 
     @classmethod
     def of_facts(cls, facts: dict[str, Any]) -> ToolResult:
@@ -148,14 +156,26 @@ class ReadResult(NamedTuple):
         except UnicodeDecodeError:
             return None
 
-    def wire(self, action_intent_id: str) -> dict[str, Any]:
+    def wire(self, action_intent_id: str) -> ResultAnswer:
         """As doors show it: the content as text where it is UTF-8, else in base64."""
-        shown = {"action_intent_id": action_intent_id, "state": self.state, **self.known.facts()}
-        del shown["kept"]
-        text, content = self.text, self.content
-        if content is None or text is not None:
-            return {**shown, "encoding": None if text is None else "utf-8", "content": text}
-        return {**shown, "encoding": "base64", "content": base64.b64encode(content).decode()}
+        known, (encoding, content) = self.known.facts(), self._encoded()
+        return {
+            "action_intent_id": action_intent_id,
+            "state": self.state,
+            "media_type": known["media_type"],
+            "size": known["size"],
+            "sha256": known["sha256"],
+            "not_kept": known["not_kept"],
+            "erase_at": known["erase_at"],
+            "encoding": encoding,
+            "content": content,
+        }
+
+    def _encoded(self) -> tuple[Literal["utf-8", "base64"] | None, str | None]:
+        if self.content is None:
+            return None, None
+        text = self.text
+        return ("utf-8", text) if text is not None else ("base64", base64.b64encode(self.content).decode())
 
 
 def readable(known: ToolResult, stored: StoredResult | None, now: datetime, *, erased: bool) -> ReadResult:

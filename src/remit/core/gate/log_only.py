@@ -48,6 +48,14 @@ class WouldHaveSaid(Struct, frozen=True):
     would_say: str | None
     explanation: str | None
 
+    def wire(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "would_say": self.would_say,
+            "explanation": self.explanation,
+        }
+
 
 def would_have_said(decision: Decision) -> list[WouldHaveSaid]:
     """Of a decision: the policies whatever decided it, the limits where it came to them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -22,6 +22,9 @@ from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.invalid_fields import explain_invalid
 from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, UtcTime, WireTime
+
+if TYPE_CHECKING:
+    from remit.core.views import KeyAnswer
 
 PREFIX = "rk"
 DEFAULT_TIER: AgentTier = "api"
@@ -58,10 +61,10 @@ class ApiKey(Document):
     on_behalf_of: str | None = Field(default=None, exclude_if=lambda value: value is None)
     tier: AgentTier = Field(default=DEFAULT_TIER, exclude_if=lambda value: value == DEFAULT_TIER)
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> KeyAnswer:
         """All of it but its secret, as JSON values."""
         whole = {**self.wire(), "on_behalf_of": self.on_behalf_of, "tier": self.tier}
-        return {name: value for name, value in whole.items() if name != "secret_hash"}
+        return cast("KeyAnswer", {name: value for name, value in whole.items() if name != "secret_hash"})
 
     @property
     def credential(self) -> Credential:

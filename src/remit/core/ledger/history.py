@@ -40,8 +40,8 @@ class Votes(Record, frozen=True):
 
     digest: str
     approved_by: list[str]
-    votes: list[TimedVote] = []
-    approvals_required: int | None = None
+    votes: list[TimedVote]
+    approvals_required: int
 
 
 class IntentHistory:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ from remit.core.notifications.subscription import CARD, ENDED, NOTICES, TEST, No
 from remit.core.notifications.timing import QuietHours
 from remit.core.rendering import sentence
 from remit.core.values import Document, UtcTime, instant
+
+if TYPE_CHECKING:
+    from remit.core.views import DeliveryAnswer
 
 GATHER = timedelta(seconds=10)
 """How long a message gathers before it leaves for the first time."""
@@ -99,9 +102,10 @@ class Delivery(Document):
     def count(self) -> int:
         return len(self.items) + self.more
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> DeliveryAnswer:
         """As people see it."""
-        return {name: value for name, value in self.wire().items() if name not in ("in_hand", "done")}
+        known = {name: value for name, value in self.wire().items() if name not in ("in_hand", "done")}
+        return cast("DeliveryAnswer", known)
 
 
 class Outbox(Document):

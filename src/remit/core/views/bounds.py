@@ -279,8 +279,11 @@ class VersionsAnswer(TypedDict):
 
 
 class SourceAnswer(TypedDict):
+    """One file of a tenant's policies. `log_only` is there where it refuses nothing."""
+
     name: str
     text: str
+    log_only: NotRequired[bool]
 
 
 class VersionAnswer(TypedDict):

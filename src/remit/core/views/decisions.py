@@ -249,7 +249,7 @@ class WhyAnswer(AnswerableLine):
 
 
 class EntryAnswer(TypedDict):
-    """One line of the ledger."""
+    """One line of the ledger. `v` is its format; entries of the first have none."""
 
     entry_id: str
     tenant_id: str
@@ -262,6 +262,7 @@ class EntryAnswer(TypedDict):
     data: Json
     previous_hash: str | None
     hash: str
+    v: NotRequired[int]
 
 
 class ChainAnswer(TypedDict):

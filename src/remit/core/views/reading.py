@@ -86,7 +86,10 @@ class FindingAnswer(TypedDict):
 
 
 class ReportAnswer(TypedDict):
-    """The findings of a verification."""
+    """
+    The findings of a verification. `newer` names what a newer version wrote and this one cannot judge: it is not
+    broken.
+    """
 
     ok: bool
     tenant_id: str | None
@@ -98,4 +101,5 @@ class ReportAnswer(TypedDict):
     windows: int
     sealed: bool
     broken_count: int
+    newer: list[str]
     findings: list[FindingAnswer]

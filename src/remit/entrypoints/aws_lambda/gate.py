@@ -7,7 +7,7 @@ Answers `{result, reason, explanation, action_intent_id, already_published, …}
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,10 +16,13 @@ from remit.entrypoints.aws_lambda.entry import entry
 from remit.flow.gate import GateRequest
 from remit.wiring import Remit
 
+if TYPE_CHECKING:
+    from remit.core.views import VerdictAnswer
+
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
-def decide(remit: Remit, event: Any) -> dict[str, Any]:
+def decide(remit: Remit, event: Any) -> VerdictAnswer:
     """Decide one intent; a decision that exists is returned as it was made, and published if it still has to be."""
     named = _data(event)
     names = (_name(named, field) for field in ("action_intent_id", "tenant_id", "account_id"))

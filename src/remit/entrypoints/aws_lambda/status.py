@@ -27,7 +27,7 @@ INTERNAL = {"type": "/problems/internal", "title": "Something is wrong here", "s
 
 
 RESULT = "GET /v1/intents/{action_intent_id}/result"
-ROUTES: dict[str, Callable[[Remit, str, str], dict[str, Any]]] = {
+ROUTES: dict[str, Callable[[Remit, str, str], Mapping[str, Any]]] = {
     "GET /v1/intents/{action_intent_id}": lambda remit, tenant_id, name: remit.status(tenant_id, name),
     "GET /v1/intents/{action_intent_id}/why": lambda remit, tenant_id, name: remit.why(tenant_id, name),
     "GET /v1/intents/{action_intent_id}/auto-exec-state": lambda remit, tenant_id, name: remit.auto_exec_state(
@@ -50,7 +50,7 @@ def status(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
         return _response(500, MEDIA_TYPE, INTERNAL)
 
 
-def _read(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
+def _read(remit: Remit, event: Mapping[str, Any]) -> Mapping[str, Any]:
     caller = _caller(event)
     caller.require("read_own")
     read = ROUTES.get(str(event.get("routeKey")))

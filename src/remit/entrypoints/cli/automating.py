@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +13,9 @@ from remit.core.gate.bounds_diff import Difference
 from remit.entrypoints.bounds_file import as_yaml
 from remit.entrypoints.cli import output, replaying
 from remit.entrypoints.cli.options import AsJson, By, Db, Intent, Tenant, existing, typed_by
+
+if TYPE_CHECKING:
+    from remit.core.views import AutomateAnswer, EvidenceAnswer, ProofAnswer, SuggestionsAnswer
 
 Intents = Annotated[list[str], typer.Argument(metavar="INTENT...", help="Waiting intents.", show_default=False)]
 
@@ -59,7 +61,7 @@ def automate(
         _print(told)
 
 
-def _write(told: Mapping[str, Any], choose: int, file: Path) -> None:
+def _write(told: AutomateAnswer, choose: int, file: Path) -> None:
     found = told["candidates"]
     if not 1 <= choose <= len(found):
         raise InvalidInput("--choose", f"is {choose}", f"there are {len(found)} changes")
@@ -75,7 +77,7 @@ def _write_bounds(bounds: Any, file: Path) -> None:
         raise InvalidInput("--write", f"{str(file)!r:.80} cannot be written: {said}", "name another file") from None
 
 
-def _print(told: Mapping[str, Any]) -> None:
+def _print(told: AutomateAnswer) -> None:
     name = told["action_intent_id"]
     if told["already"]:
         output.say(f"{name} would run under the bounds as they are: remit decide-again {name}")
@@ -92,7 +94,7 @@ def _print(told: Mapping[str, Any]) -> None:
             replaying.print_replay(candidate["replay"])
 
 
-def _proof(proof: Mapping[str, Any]) -> str:
+def _proof(proof: ProofAnswer) -> str:
     problems = "; ".join(each["problem"] for each in proof["not_proved"])
     return f"{proof['verdict']}" + (f" ({problems})" if problems else "")
 
@@ -162,18 +164,24 @@ def suggest(
                     output.say(f"  {line}")
 
 
-def _evidence_row(item: Mapping[str, Any]) -> list[Any]:
-    names = ("disagreement_at_most", "share_under_3_s")
-    rates = ["" if item[name] is None else f"{100 * item[name]:.1f} %" for name in names]
+def _evidence_row(item: EvidenceAnswer) -> list[Any]:
+    rates = [
+        "" if rate is None else f"{100 * rate:.1f} %"
+        for rate in (item["disagreement_at_most"], item["share_under_3_s"])
+    ]
     suggested = item["suggestion"]["direction"] if item["suggestion"] else ""
     took = "" if item["median_s_to_answer"] is None else f"{item['median_s_to_answer']:g} s"
     counts = [item["answered"], item["disagreed"], rates[0], took, rates[1]]
     return [item["action_type"], item["version"], *counts, suggested]
 
 
-def _write_suggested(told: Mapping[str, Any], action_type: str | None, file: Path) -> None:
-    found = [item for item in told["items"] if item["suggestion"] and action_type in (None, item["action_type"])]
+def _write_suggested(told: SuggestionsAnswer, action_type: str | None, file: Path) -> None:
+    found = [
+        item["suggestion"]
+        for item in told["items"]
+        if item["suggestion"] and action_type in (None, item["action_type"])
+    ]
     if len(found) != 1:
         way_out = "name one of those with a suggestion as --action-type"
         raise InvalidInput("--write", f"is of one change, and there are {len(found)}", way_out)
-    _write_bounds(found[0]["suggestion"]["bounds"], file)
+    _write_bounds(found[0]["bounds"], file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -16,6 +16,9 @@ from remit.entrypoints.cli.options import Against, AsJson, Db, FromOption, Tenan
 if TYPE_CHECKING:
     from remit.core.ledger.verification import KeptHead, Report
     from remit.entrypoints.cli.exports import KeptExport
+
+if TYPE_CHECKING:
+    from remit.core.views.report import PeriodReport
 
 MOST_FINDINGS_SHOWN = 20
 
@@ -204,7 +207,7 @@ def report(
         _say_report(told)
 
 
-def _say_report(told: dict[str, Any]) -> None:
+def _say_report(told: PeriodReport) -> None:
     proof, people = told["verified"], told["people"]
     sums = [f"{each['value']} {each['unit']}" for of_type in told["alone"]["by_type"] for each in of_type["sums"]]
     output.print_fields(
@@ -221,6 +224,9 @@ def _say_report(told: dict[str, Any]) -> None:
             "last export": told["last_seal"] and f"{output.local(told['last_seal']['at'])} {told['last_seal']['hash']}",
         }
     )
-    columns = ("by", "approved", "rejected", "edited", "median_s")
-    output.print_table([*columns], [[each[column] for column in columns] for each in people["by_person"]])
+    rows = [
+        [each["by"], each["approved"], each["rejected"], each["edited"], each["median_s"]]
+        for each in people["by_person"]
+    ]
+    output.print_table(["by", "approved", "rejected", "edited", "median_s"], rows)
     output.note("All of it: --html, --csv or --json.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from remit.core.errors import InvalidInput
+from remit.core.mirrors import view_of
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli import subscription_options as options
 from remit.entrypoints.cli.options import (
@@ -23,6 +24,9 @@ from remit.entrypoints.cli.options import (
 )
 from remit.flow.pages import PAGE
 from remit.wiring import new_push_key
+
+if TYPE_CHECKING:
+    from remit.core.views import DeliveryAnswer, SubscriptionAnswer
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]
 
@@ -52,7 +56,7 @@ def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db =
     Example: remit subscription list --tenant acme
     """
     with existing(ctx, db, tenant) as remit:
-        found = [each.wire() for each in remit.subscriptions(tenant)]
+        found = [view_of(each) for each in remit.subscriptions(tenant)]
     if as_json:
         for each in found:
             output.print_json(each)
@@ -61,7 +65,7 @@ def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db =
     output.print_table(["name", "channel", "where", "notices", "accounts", "on"], rows)
 
 
-def _where(subscription: dict[str, Any]) -> str:
+def _where(subscription: SubscriptionAnswer) -> str:
     return (
         subscription["url"]
         or subscription.get("slack_channel")
@@ -70,7 +74,7 @@ def _where(subscription: dict[str, Any]) -> str:
     )
 
 
-def _what(subscription: dict[str, Any]) -> list[str]:
+def _what(subscription: SubscriptionAnswer) -> list[str]:
     accounts = subscription["accounts"]
     on = "yes" if subscription["enabled"] else "no"
     return [", ".join(subscription["notices"]), "all" if accounts is None else ", ".join(accounts), on]
@@ -245,7 +249,8 @@ def deliveries(
     output.print_table(columns, [_delivery_row(each) for each in found])
 
 
-def _delivery_row(delivery: dict[str, Any]) -> list[Any]:
+def _delivery_row(delivery: DeliveryAnswer) -> list[Any]:
+    last = delivery["last_result"]
     return [
         output.local(delivery["created_at"]),
         delivery["subscription_id"],
@@ -253,6 +258,6 @@ def _delivery_row(delivery: dict[str, Any]) -> list[Any]:
         len(delivery["items"]) + delivery["more"],
         output.coloured(delivery["status"]),
         delivery["tries"],
-        (delivery["last_result"] or {}).get("detail", ""),
+        last["detail"] if last else "",
         output.local(delivery["next_at"]) if delivery["next_at"] else "",
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
-from typing import Any, Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -31,6 +31,18 @@ from remit.core.rendering import quoted, rows, sentence, value_text
 from remit.core.values import in_zone, to_the_second
 from remit.entrypoints.cli.layout import fields as fields_grid
 from remit.entrypoints.cli.layout import laid_out
+
+if TYPE_CHECKING:
+    from remit.core.views import (
+        AmountAnswer,
+        FactAnswer,
+        IntentAnswer,
+        LogOnlyAnswer,
+        ObstacleAnswer,
+        StatusAnswer,
+        VoteAnswer,
+        WhyAnswer,
+    )
 
 DONE, BROKEN, WRONG_INPUT, NOT_FOUND, CONFLICT, TRY_LATER = 0, 1, 2, 3, 4, 5
 INTERRUPTED, NOBODY_READS = 130, 141
@@ -166,46 +178,45 @@ def local(time: str | None) -> str:
     return to_the_second(in_zone(datetime.fromisoformat(time), None))
 
 
-def votes(item: Mapping[str, Any]) -> str | None:
+def votes(required: int | None, cast: Sequence[VoteAnswer]) -> str | None:
     """`1 of 2: ann, 2026-03-10 15:49:00 CET`; `None` where one person is enough."""
-    required, cast = item["approvals_required"], item["votes"]
     if not cast and (required or 1) < 2:
         return None
     told = "; ".join(f"{vote['voted_by']}, {local(vote['voted_at'])}" for vote in cast)
     return f"{len(cast)} of {required}" + (f": {told}" if told else "")
 
 
-def amounts(item: Mapping[str, Any]) -> str | None:
+def amounts(known: Mapping[str, AmountAnswer]) -> str | None:
     """The sums that its action type declares, as money: `refund 12.50 EUR`."""
-    return "; ".join(f"{name} {in_money(amount)}" for name, amount in item["amounts"].items()) or None
+    return "; ".join(f"{name} {in_money(amount)}" for name, amount in known.items()) or None
 
 
-def facts(item: Mapping[str, Any], which: Literal["facts", "rechecked"] = "facts") -> str | None:
+def facts(known: Mapping[str, FactAnswer]) -> str | None:
     """
     The facts that the gate looked up before it decided, or that were looked up again before the call:
     `order.total 12.5, order.currency "EUR"`.
     """
     told = []
-    for name, fact in item[which].items():
+    for name, fact in known.items():
         kept = fact.get("kept") or {}
         told += [f"{name}.{path} {value_text(value)}" for path, value in kept.items()]
         told += [f"{name} could not be had: {fact['problem']}"] if "problem" in fact else []
     return ", ".join(told) or None
 
 
-def log_only(item: Mapping[str, Any]) -> str | None:
+def log_only(policies_and_limits: Sequence[LogOnlyAnswer]) -> str | None:
     """The words of policies and limits that decide nothing: `burst would say BUDGET_EXCEEDED`."""
-    said = [f"{each['name']} would say {each['would_say']}" for each in item["log_only"] if each["would_say"]]
+    said = [f"{each['name']} would say {each['would_say']}" for each in policies_and_limits if each["would_say"]]
     return ", ".join(said) or None
 
 
-def whose(item: Mapping[str, Any]) -> dict[str, Any]:
+def whose(intent: IntentAnswer | WhyAnswer) -> dict[str, Any]:
     """On whose behalf, through which agents with which scopes, and what the credential is for."""
-    hops = [f"{hop['agent']} ({', '.join(hop['scopes']) or 'no scopes'})" for hop in item.get("delegation") or ()]
+    hops = [f"{hop['agent']} ({', '.join(hop['scopes']) or 'no scopes'})" for hop in intent["delegation"] or ()]
     return {
-        "on behalf of": item.get("on_behalf_of"),
+        "on behalf of": intent["on_behalf_of"],
         "through": " > ".join(hops) or None,
-        "agent tier": item.get("agent_tier"),
+        "agent tier": intent["agent_tier"],
     }
 
 
@@ -214,9 +225,9 @@ def parameters(values: Mapping[str, Any] | None) -> dict[str, str]:
     return {f"parameters.{row.path}": value_text(row.value) for row in rows(values or {})}
 
 
-def parameters_line(item: Mapping[str, Any]) -> str | None:
+def parameters_line(values: Mapping[str, Any] | None) -> str | None:
     """The first parameters, each by its name: `amount 12.5, note "…"`; how many more there are."""
-    found = [f"{row.path} {_shortly(row.value)}" for row in rows(item["parameters"] or {})]
+    found = [f"{row.path} {_shortly(row.value)}" for row in rows(values or {})]
     more = [f"and {len(found) - MOST_PARAMETERS} more"] if len(found) > MOST_PARAMETERS else []
     return ", ".join([*found[:MOST_PARAMETERS], *more]) or None
 
@@ -225,16 +236,15 @@ def _shortly(value: Any) -> str:
     return quoted(value, MOST_OF_A_TEXT) if isinstance(value, str) else value_text(value)
 
 
-def obstacle(item: Mapping[str, Any]) -> str | None:
+def obstacle(found: ObstacleAnswer | None) -> str | None:
     """The reason why it could not be carried out if it were approved now, and what would help."""
-    found = item["obstacle"]
     return found and f"{found['code']}: {found['explanation']}; {found['way_out']}"
 
 
-def waits_for(item: Mapping[str, Any]) -> str | None:
+def waits_for(item: StatusAnswer | WhyAnswer) -> str | None:
     """Since when its tool is paused, and when one call is tried; or that no worker has taken it."""
     found = item["paused_tool"] or item["not_taken"]
-    return str(found["explanation"]) if found else None
+    return found["explanation"] if found else None
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,7 +12,7 @@ from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, Tenant, existing
 
 if TYPE_CHECKING:
-    from remit.core.views import MostUsedAnswer
+    from remit.core.views import AloneAnswer, MostUsedAnswer, WaitingAnswer
 
 
 def register(app: typer.Typer) -> None:
@@ -49,12 +49,12 @@ def overview(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db
         output.print_table(["budget or limit", "used", "of", "resets"], list(_used_rows(seen["most_used"])))
 
 
-def _waiting(waiting: Mapping[str, Any]) -> str:
+def _waiting(waiting: WaitingAnswer) -> str:
     oldest = output.local(waiting["oldest_at"])
     return f"{waiting['count']}, the oldest since {oldest}" if waiting["oldest_at"] else str(waiting["count"])
 
 
-def _alone_row(line: Mapping[str, Any]) -> list[Any]:
+def _alone_row(line: AloneAnswer) -> list[Any]:
     sums = ", ".join(so_much(in_units(each["value"]), each["unit"]) for each in line["sums"])
     return [line["action_type"], line["count"], line["failed"], sums or None]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +13,7 @@ from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.json_text import NotJson, read_json
 from remit.core.ledger.history import Votes
+from remit.core.mirrors import view_of
 from remit.core.paths import split_assignment
 from remit.core.values import instant, parse_typed_moment
 from remit.entrypoints.cli import output
@@ -31,6 +31,9 @@ from remit.entrypoints.cli.options import (
 )
 from remit.flow.pages import PAGE
 from remit.flow.reading.waiting import WaitingGroups
+
+if TYPE_CHECKING:
+    from remit.core.views import QueuedAnswer, WhyAnswer
 
 DigestOption = Annotated[
     str | None, typer.Option("--digest", metavar="D", help="The digest of what you saw.", show_default=False)
@@ -106,16 +109,16 @@ def _show_groups(found: WaitingGroups, as_json: bool) -> None:
     output.say(f"{found.total} wait")
 
 
-def _queue_row(item: dict[str, Any]) -> list[Any]:
+def _queue_row(item: QueuedAnswer) -> list[Any]:
     budget = item["budget"]
     return [
         item["action_intent_id"],
         item["title"],
-        output.parameters_line(item),
+        output.parameters_line(item["parameters"]),
         item["account_id"],
         output.coloured(item["status"]),
         item["reason"],
-        output.votes(item),
+        output.votes(item["approvals_required"], item["votes"]),
         item["obstacle"] and item["obstacle"]["code"],
         "paused" if item["paused_tool"] else None,
         f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
@@ -147,12 +150,13 @@ def approve(
     if as_json:
         output.print_json(approval.wire())
     elif isinstance(approval, Votes):
-        output.say(f"{intent} still waits for further approvers; so far {output.votes(approval.wire())}")
+        so_far = output.votes(approval.approvals_required, [view_of(vote) for vote in approval.votes])
+        output.say(f"{intent} still waits for further approvers; so far {so_far}")
     else:
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 
 
-def _show(intent: ActionIntentV1, told: Mapping[str, Any], as_json: bool) -> str:
+def _show(intent: ActionIntentV1, told: WhyAnswer, as_json: bool) -> str:
     """The reason why it asks, and all that would be executed; beside the answer if that is JSON. Answers its digest."""
     if as_json:
         output.note_json({"approving": intent.wire()})
@@ -164,15 +168,15 @@ def _show(intent: ActionIntentV1, told: Mapping[str, Any], as_json: bool) -> str
                 "action type": intent.action_type,
                 "account": intent.account_id,
                 "target": intent.target and rendering.target(intent.target.wire()),
-                "amounts": output.amounts(told),
-                "facts": output.facts(told),
+                "amounts": output.amounts(told["amounts"]),
+                "facts": output.facts(told["facts"]),
                 **output.parameters(intent.parameters),
                 "risk": intent.risk_level,
                 "confidence": intent.confidence_score,
                 "why": "; ".join(map(rendering.value_text, intent.why or [])) or None,
                 "proposed by": intent.proposed_by,
-                **output.whose(intent.wire()),
-                "expires": output.local(intent.wire()["expires_at"]),
+                **output.whose(view_of(intent)),
+                "expires": output.local(instant(intent.expires_at)),
                 "digest": intent.digest,
             }
         )

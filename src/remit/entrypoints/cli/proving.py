@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, existing
 from remit.lab.proof import COURSES, VERDICTS
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import DifferentAnswer, ExampleAnswer, NeverProvedAnswer, ProofAnswer
 
 LIVE = "live"
 _QUIET = frozenset({"account_id", "action_type", "parameters"})
@@ -57,23 +60,23 @@ def prove(
         raise typer.Exit(output.BROKEN)
 
 
-def _proved(ctx: typer.Context, db: str | None, read: BoundsFile, against: str, never: Sequence[str]) -> dict[str, Any]:
+def _proved(ctx: typer.Context, db: str | None, read: BoundsFile, against: str, never: Sequence[str]) -> ProofAnswer:
     if against == LIVE:
         with existing(ctx, db) as remit:
             return remit.prove(read.bounds, never=never)
     return prove_bounds(read.bounds, BoundsFile.read(Path(against)).bounds, never=never)
 
 
-def print_proof(proof: Mapping[str, Any]) -> None:
+def print_proof(proof: ProofAnswer) -> None:
     """For people, in lines that fit 80 columns where what they show does."""
     output.say(f"proof: {VERDICTS[proof['verdict']]}")
     for problem in proof["not_proved"]:
         output.say(f"  {problem['problem']}")
-    for direction in ("wider", "narrower"):
-        if proof[direction] is not None:
-            _print_difference(direction, proof[direction])
+    for direction, found in (("wider", proof["wider"]), ("narrower", proof["narrower"])):
+        if found is not None:
+            _print_difference(direction, found)
     for limit in proof["limits"]:
-        before, after = (_most(limit[side]) for side in ("before", "after"))
+        before, after = _most(limit["before"]), _most(limit["after"])
         output.say(f"{limit['change'].lower()}: {limit['path']}: {before} -> {after}")
     for answer in proof["never"]:
         _print_never(answer)
@@ -83,13 +86,13 @@ def _most(most: int | str | None) -> str:
     return "none" if most is None else str(most)
 
 
-def _print_difference(direction: str, found: Mapping[str, Any]) -> None:
+def _print_difference(direction: str, found: DifferentAnswer) -> None:
     _print_example(f"{direction}, such as", found)
-    before, after = (f"{COURSES[found[side]['course']]} ({found[side]['reason']})" for side in ("before", "after"))
+    before, after = (f"{COURSES[said['course']]} ({said['reason']})" for said in (found["before"], found["after"]))
     output.say(f"  {before} -> {after}")
 
 
-def _print_example(words: str, found: Mapping[str, Any]) -> None:
+def _print_example(words: str, found: ExampleAnswer) -> None:
     action = found["action"]
     output.say(f"{words} {action['action_type']} in {action['account_id']} {_json(action['parameters'])}")
     others = {name: value for name, value in action.items() if name not in _QUIET}
@@ -98,7 +101,7 @@ def _print_example(words: str, found: Mapping[str, Any]) -> None:
         output.say(f"  facts {_json(found['facts'])}")
 
 
-def _print_never(answer: Mapping[str, Any]) -> None:
+def _print_never(answer: NeverProvedAnswer) -> None:
     if answer["holds"]:
         output.say(f"never {answer['never']}: proved")
     elif answer["example"] is not None:

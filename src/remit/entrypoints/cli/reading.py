@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.text import Text
@@ -28,6 +27,9 @@ from remit.entrypoints.cli.options import (
 from remit.flow.pages import PAGE
 from remit.ports import CaseFilter
 
+if TYPE_CHECKING:
+    from remit.core.views import IntentAnswer, ListedIntent, OutcomeAnswer, RefAnswer, ResolutionAnswer, WhyAnswer
+
 MOST_SAID = 2000
 APPROVED_BY = {"POLICY": "policy", "HUMAN": "a person", None: None}
 
@@ -49,7 +51,7 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
     if as_json:
         output.print_json(found)
         return
-    proposed, outcome, resolution = found["intent"] or {}, found["outcome"] or {}, found["resolution"] or {}
+    proposed, outcome, resolution = found["intent"], found["outcome"], found["resolution"]
     output.print_fields(
         {
             "intent": found["action_intent_id"],
@@ -57,18 +59,18 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "reason": found["reason"],
             "account": found["account_id"],
             "action type": found["action_type"],
-            "target": rendering.target(proposed["target"]) if proposed.get("target") else None,
-            "amounts": output.amounts(found),
-            "facts": output.facts(found),
-            "before the call": output.facts(found, "rechecked"),
-            **output.whose(proposed),
-            "parameters": proposed.get("parameters"),
+            "target": _target(proposed),
+            "amounts": output.amounts(found["amounts"]),
+            "facts": output.facts(found["facts"]),
+            "before the call": output.facts(found["rechecked"]),
+            **(output.whose(proposed) if proposed else {}),
+            "parameters": proposed["parameters"] if proposed else None,
             "approved by": APPROVED_BY[found["approval_source"]],
             "attempts": found["attempt_count"],
             "outcome": _outcome(outcome) if outcome else None,
             "resolved": _resolved(resolution) if resolution else None,
-            "votes": output.votes(found),
-            "obstacle": output.obstacle(found),
+            "votes": output.votes(found["approvals_required"], found["votes"]),
+            "obstacle": output.obstacle(found["obstacle"]),
             "waits for": output.waits_for(found),
             "superseded by": found["superseded_by"],
             "created": output.local(found["created_at"]),
@@ -79,18 +81,23 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
     )
 
 
-def _outcome(outcome: dict[str, Any]) -> str:
-    parts = ("system", "object_type", "object_id", "object_url")
-    refs = [
-        " ".join(rendering.name(ref[part]) for part in parts if ref[part]) for ref in outcome["external_object_refs"]
-    ]
+def _target(intent: IntentAnswer | None) -> str | None:
+    return rendering.target(intent["target"]) if intent and intent["target"] else None
+
+
+def _outcome(outcome: OutcomeAnswer) -> str:
+    refs = [" ".join(rendering.name(part) for part in _parts(ref) if part) for ref in outcome["external_object_refs"]]
     said = [rendering.quoted(outcome["error_message"], MOST_SAID)] if outcome["error_message"] else []
     error = " ".join(filter(None, [outcome["error_class"], outcome["error_code"], *said]))
     details = [*refs, *([error] if error else [])]
     return f"{outcome['status']} at {output.local(outcome['completed_at'])}" + "".join(f"; {it}" for it in details)
 
 
-def _resolved(resolution: dict[str, Any]) -> str:
+def _parts(ref: RefAnswer) -> tuple[str | None, ...]:
+    return ref["system"], ref["object_type"], ref["object_id"], ref["object_url"]
+
+
+def _resolved(resolution: ResolutionAnswer) -> str:
     note = f": {rendering.quoted(resolution['note'], MOST_SAID)}" if resolution["note"] else ""
     return f"{resolution['status']} by {resolution['resolved_by']} at {output.local(resolution['resolved_at'])}{note}"
 
@@ -106,7 +113,7 @@ def why(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = Fa
     if as_json:
         output.print_json(told)
         return
-    output.print_fields({**_because(told), **_content(content or {})})
+    output.print_fields({**_because(told), **(_content(content) if content else {})})
     decision, clause = told["decision"], told["clause"]
     if decision:
         rows = [[_mark(check["passed"]), check["check"], _saw(check["saw"])] for check in decision["checks"]]
@@ -116,37 +123,36 @@ def why(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = Fa
         output.say(f"\nrule {clause['clause_id']}:\n{clause['text']}")
 
 
-def _because(told: dict[str, Any]) -> dict[str, Any]:
-    decision, approval, rejection = told["decision"] or {}, told["approval"], told["rejection"]
+def _because(told: WhyAnswer) -> dict[str, Any]:
+    decision, approval, rejection = told["decision"], told["approval"], told["rejection"]
     return {
         "intent": told["action_intent_id"],
         "action type": told["action_type"],
         "runs": told["tool"],
         "status": output.coloured(told["status"]),
         "decision": output.coloured(decision["result"]) if decision else "not decided yet",
-        "reason": decision.get("reason"),
-        "explanation": decision.get("explanation"),
-        "facts": output.facts(told),
-        "before the call": output.facts(told, "rechecked"),
-        "log only": output.log_only(told),
-        "decided": output.local(decision.get("decided_at")),
-        "bounds number": decision.get("config_sequence"),
-        "policy": decision.get("policy_version"),
+        "reason": decision["reason"] if decision else None,
+        "explanation": decision["explanation"] if decision else None,
+        "facts": output.facts(told["facts"]),
+        "before the call": output.facts(told["rechecked"]),
+        "log only": output.log_only(told["log_only"]),
+        "decided": output.local(decision["decided_at"] if decision else None),
+        "bounds number": decision["config_sequence"] if decision else None,
+        "policy": decision["policy_version"] if decision else None,
         "proposed by": told["proposed_by"],
         "because": "; ".join(map(rendering.value_text, told["why_proposed"] or [])) or None,
         "edited by": told["edited_by"],
-        "votes": output.votes(told),
-        "obstacle": output.obstacle(told),
+        "votes": output.votes(told["approvals_required"], told["votes"]),
+        "obstacle": output.obstacle(told["obstacle"]),
         "waits for": output.waits_for(told),
         "approved": approval and f"by {approval['approved_by']} at {output.local(approval['approved_at'])}",
         "rejected": rejection and f"by {rejection['rejected_by']}: {_reason(rejection['reason'])}",
     }
 
 
-def _content(intent: Mapping[str, Any]) -> dict[str, Any]:
+def _content(intent: IntentAnswer) -> dict[str, Any]:
     """The subject, as `approve` shows it."""
-    named = {"target": rendering.target(intent["target"]) if intent.get("target") else None}
-    return {**named, **output.parameters(intent.get("parameters"))}
+    return {"target": _target(intent), **output.parameters(intent["parameters"])}
 
 
 def _reason(given: str | None) -> str:
@@ -255,8 +261,7 @@ def _known_status(name: str) -> Status:
     raise InvalidInput("--status", f"{name!r} is none", f"use one of {', '.join(known)}")
 
 
-def _intent_row(item: dict[str, Any]) -> list[Any]:
-    names = ("action_intent_id", "account_id", "action_type")
-    row: list[Any] = [item[name] for name in names]
+def _intent_row(item: ListedIntent) -> list[Any]:
+    row = [item["action_intent_id"], item["account_id"], item["action_type"]]
     paused = "paused" if item["paused_tool"] else None
     return [*row, output.coloured(item["status"]), item["reason"], paused, output.local(item["created_at"])]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import Struct
@@ -16,6 +16,10 @@ from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import refuse_other_file, source
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views import LogOnlyGroup, ReplayAnswer, ReplayGroup, SumAnswer, TallyLine, TellingAnswer
+    from remit.lab.findings import Change, Label
 
 ReplayOption = Annotated[
     str | None,
@@ -34,7 +38,7 @@ ReplayFileOption = Annotated[
 ]
 MOST_LINES = 5
 """How many types, reasons and accounts are shown of each change; `--json` has more."""
-_WORDS = {
+_WORDS: dict[Change, str] = {
     "would_run": "would now run alone",
     "would_ask": "would now ask",
     "would_be_blocked": "would now be blocked",
@@ -49,7 +53,7 @@ def require_dry_run(dry_run: bool, replay: str | None, replay_file: str | None) 
             raise InvalidInput(name, "goes with --dry-run", "add --dry-run; nothing is changed then")
 
 
-def replay_file(name: str, read: BoundsFile, period: str | None) -> dict[str, Any]:
+def replay_file(name: str, read: BoundsFile, period: str | None) -> ReplayAnswer:
     """The replay of an exported file, by its name; `-` is stdin."""
     lines: Iterable[bytes] = _lines(name) if name == "-" else _File(name)
     try:
@@ -58,7 +62,7 @@ def replay_file(name: str, read: BoundsFile, period: str | None) -> dict[str, An
         raise read.located(error) from None
 
 
-def replay_stored(remit: Remit, before: BoundsInForce, after: BoundsInForce, period: str) -> dict[str, Any]:
+def replay_stored(remit: Remit, before: BoundsInForce, after: BoundsInForce, period: str) -> ReplayAnswer:
     with output.progress("replaying") as advance:
         return remit.replay_change(before, after, period=period, advance=advance)
 
@@ -81,7 +85,7 @@ def _lines(name: str) -> Iterator[bytes]:
             advance(len(line))
 
 
-def print_replay(replay: Mapping[str, Any]) -> None:
+def print_replay(replay: ReplayAnswer) -> None:
     """For people, in lines that fit 80 columns."""
     since, until = output.local(replay["since"]), output.local(replay["until"])
     output.say(f"\nreplay of {since} to {until}")
@@ -95,13 +99,13 @@ def print_replay(replay: Mapping[str, Any]) -> None:
         _print_log_only(said)
     for item in replay["telling"]:
         _print_telling(item)
-    for item in replay["not_judged"]:
-        output.say(f"not judged: {item['count']} {item['reason']}")
-        output.say(f"  {item['explanation']}")
-        output.say(f"  {', '.join(item['intents'][:MOST_LINES])}")
+    for left_out in replay["not_judged"]:
+        output.say(f"not judged: {left_out['count']} {left_out['reason']}")
+        output.say(f"  {left_out['explanation']}")
+        output.say(f"  {', '.join(left_out['intents'][:MOST_LINES])}")
 
 
-def _print_log_only(said: Mapping[str, Any]) -> None:
+def _print_log_only(said: LogOnlyGroup) -> None:
     """The actions that would run alone, and would not if this counted."""
     group = said["would_refuse"]
     if group["count"]:
@@ -111,34 +115,37 @@ def _print_log_only(said: Mapping[str, Any]) -> None:
         output.say(f"{said['name']} (log_only) would refuse nothing that runs alone")
 
 
-def _unchanged(replay: Mapping[str, Any]) -> str:
+def _unchanged(replay: ReplayAnswer) -> str:
     other = replay["other_reason"]
     return f"{replay['unchanged']} unchanged" + (f" ({other} for another reason)" if other else "")
 
 
-def _print_group(words: str, group: Mapping[str, Any]) -> None:
-    rows = [[words, group["count"], _sums(group)]]
-    for label in ("action_type", "reason", "account_id"):
-        found = group[f"by_{label.removesuffix('_id')}"]
-        rows += [[f"  {item[label]}", item["count"], _sums(item)] for item in found[:MOST_LINES]]
+def _print_group(words: str, group: ReplayGroup) -> None:
+    rows = [[words, group["count"], _sums(group["amounts"])]]
+    for label, found in _tallies(group):
+        rows += [[f"  {item[label]}", item["count"], _sums(item["amounts"])] for item in found[:MOST_LINES]]
         if len(found) > MOST_LINES:
             rows.append([f"  ({len(found) - MOST_LINES} more)", "", ""])
     output.print_table(["", "count", "sum"], rows)
 
 
-def _sums(tally: Mapping[str, Any]) -> str:
-    return ", ".join(
-        in_money({"value": each["sum"], "unit": each["unit"], "problem": None}) for each in tally["amounts"]
-    )
+def _tallies(group: ReplayGroup) -> Iterator[tuple[Label, list[TallyLine]]]:
+    yield "action_type", group["by_action_type"]
+    yield "reason", group["by_reason"]
+    yield "account_id", group["by_account"]
 
 
-def _people(group: Mapping[str, Any]) -> str:
+def _sums(amounts: Sequence[SumAnswer]) -> str:
+    return ", ".join(in_money({"value": each["sum"], "unit": each["unit"], "problem": None}) for each in amounts)
+
+
+def _people(group: ReplayGroup) -> str:
     answers = ", ".join(f"{count} {answer}" for answer, count in group["people"].items()) or "no person was asked"
     wrong = sum(group["went_wrong"].values())
     return answers + (f"; {wrong} of them failed or ended unknown" if wrong else "")
 
 
-def _print_telling(item: Mapping[str, Any]) -> None:
+def _print_telling(item: TellingAnswer) -> None:
     money = [in_money({"value": each["value"], "unit": each["unit"], "problem": None}) for each in item["amounts"]]
     became = [word for word in (item["people"], item["ended"]) if word]
     output.say(f"{item['action_intent_id']}: {_WORDS[item['change']]}")

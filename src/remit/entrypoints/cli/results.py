@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from remit.core import rendering
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, By, Db, Intent, Tenant, existing, typed_by
+
+if TYPE_CHECKING:
+    from remit.core.views import ResultAnswer
 
 STATES = {
     "KEPT": "kept",
@@ -62,7 +65,7 @@ def result(
         output.say(rendering.visible(found["content"], lines=True))
 
 
-def _content(found: dict[str, Any]) -> bytes:
+def _content(found: ResultAnswer) -> bytes:
     if found["content"] is None:
         return b""
     return base64.b64decode(found["content"]) if found["encoding"] == "base64" else found["content"].encode()

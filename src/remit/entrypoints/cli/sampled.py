@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from remit.entrypoints.cli.options import (
     typed_by,
 )
 from remit.flow.pages import PAGE
+
+if TYPE_CHECKING:
+    from remit.core.views import SampledAnswer
 
 
 def register(app: typer.Typer) -> None:
@@ -50,11 +53,11 @@ def sampled(
     output.print_page(items, cursor, as_json=as_json)
 
 
-def _sampled_row(item: dict[str, Any]) -> list[Any]:
+def _sampled_row(item: SampledAnswer) -> list[Any]:
     return [
         item["action_intent_id"],
         item["title"],
-        output.parameters_line(item),
+        output.parameters_line(item["parameters"]),
         item["account_id"],
         output.coloured(item["status"]),
         output.local(item["ended_at"]),

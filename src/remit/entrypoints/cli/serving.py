@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 import typer
@@ -20,6 +20,9 @@ from remit.entrypoints.cli.options import AsJson, Db, Imports, existing, login, 
 from remit.entrypoints.server.logs import set_up_logs
 from remit.entrypoints.server.telemetry import traced
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views import KeyAnswer
 
 DEFAULT_TENANT = "default"
 """Whose console opens where nothing is stored yet."""
@@ -161,7 +164,7 @@ def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False
         for key in keys:
             output.print_json(key)
         return
-    names = [
+    columns = [
         "key_id",
         "name",
         "roles",
@@ -172,7 +175,12 @@ def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False
         "last_used_at",
         "revoked_at",
     ]
-    output.print_table(names, [[str(key[name] or "") for name in names] for key in keys])
+    output.print_table(columns, [[str(value or "") for value in _key_row(key)] for key in keys])
+
+
+def _key_row(key: KeyAnswer) -> list[Any]:
+    times = [key["created_at"], key["expires_at"], key["last_used_at"], key["revoked_at"]]
+    return [key["key_id"], key["name"], key["roles"], key["tier"], key["on_behalf_of"], *times]
 
 
 def revoke(

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from remit.core.errors import RemitError, Unauthenticated
 from remit.core.execution.approval import Approval
 from remit.core.lifecycle import WAITING
+from remit.core.views import StatusAnswer, WhyAnswer
 from remit.entrypoints.console.auth import own_page
 from remit.entrypoints.console.cards import answered, card_of, votes_in_words
 from remit.entrypoints.console.render import page
@@ -74,7 +75,7 @@ def _page(request: Request, remit: Remit, token: str, *, problem: str | None = N
     return page(request, "answer_link.html", status=status, **shown)
 
 
-def _item(remit: Remit, stands: dict[str, Any], why: dict[str, Any]) -> dict[str, Any]:
+def _item(remit: Remit, stands: StatusAnswer, why: WhyAnswer) -> dict[str, Any]:
     # Whoever has the link sees this one, and goes nowhere else with it.
     return {**card_of(remit, stands, why), "setting": None}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Form, Request
@@ -20,6 +20,9 @@ from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.wiring import Remit
 
+if TYPE_CHECKING:
+    from remit.core.views import AutomateAnswer, CandidateAnswer
+
 router = APIRouter(route_class=FormRoute)
 
 
@@ -35,17 +38,17 @@ async def automate(
         "automate.html",
         told=told,
         candidates=[_shown(candidate) for candidate in told["candidates"]],
-        setting=_setting(remit, told) if told["cannot"] else None,
+        setting=_setting(remit, told, told["cannot"]["reason"]) if told["cannot"] else None,
     )
 
 
-def _setting(remit: Remit, told: dict[str, Any]) -> str | None:
+def _setting(remit: Remit, told: AutomateAnswer, reason: str) -> str | None:
     """Places to look by hand: what says no once everything is changed that is known to help."""
     stands = remit.status(told["tenant_id"], told["action_intent_id"])
-    return setting_of(remit, stands["tenant_id"], stands["action_type"], told["cannot"]["reason"])
+    return setting_of(remit, stands["tenant_id"], stands["action_type"], reason)
 
 
-def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
+def _shown(candidate: CandidateAnswer) -> dict[str, Any]:
     lines = [line for change in candidate["changes"] for line in Difference(**change).lines()]
     return {**candidate, "lines": lines, "wanted": orjson.dumps(candidate["bounds"]).decode()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -28,6 +28,9 @@ from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.ledger_reads import LedgerReads, WholeLedgers
 from remit.lab.proof import COURSES, VERDICTS
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views import ReplayAnswer
 
 router = APIRouter(route_class=FormRoute)
 MODES: tuple[AutonomyMode, ...] = get_args(AutonomyMode)
@@ -164,7 +167,7 @@ def preview(
     return _preview(request, remit, changed)
 
 
-def _preview(request: Request, remit: Remit, changed: Changed, replay: dict[str, Any] | None = None) -> Response:
+def _preview(request: Request, remit: Remit, changed: Changed, replay: ReplayAnswer | None = None) -> Response:
     before, after = changed
     return page(
         request,

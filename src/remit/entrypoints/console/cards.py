@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.core.canonical import canonical
 from remit.core.comparisons import comparisons, refused_limits
@@ -13,9 +13,13 @@ from remit.core.errors import NotFound
 from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.identity.person import is_among
 from remit.core.ledger.history import Votes
+from remit.core.mirrors import view_of
 from remit.core.rendering import name, quoted, rows
 from remit.entrypoints.console.auth import HOME
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views import AnswerableLine, DecisionAnswer, FactAnswer, IntentAnswer, StatusAnswer, WhyAnswer
 
 _SETTINGS = {
     **dict.fromkeys(("RISK_LEVEL_HIGH", "CONFIDENCE_BELOW_THRESHOLD"), f"{HOME}bounds/types/{{}}"),
@@ -57,13 +61,13 @@ class Ending:
         return f"{self.action_intent_id} ENDED {self.status}"
 
 
-def standing(item: Mapping[str, Any]) -> str:
+def standing(item: AnswerableLine) -> str:
     """An intent's id and what its card offers: a card whose text differs from this is shown anew."""
     obstacle = item["obstacle"]["code"] if item["obstacle"] else "OPEN"
     return f"{item['action_intent_id']} {item['digest']} {obstacle} {len(item['votes'])}"
 
 
-def voted(item: Mapping[str, Any], person: str) -> bool:
+def voted(item: AnswerableLine, person: str) -> bool:
     """Has this person approved it already, while it waits for others?"""
     asks_more = len(item["votes"]) < (item["approvals_required"] or 1)
     return asks_more and is_among(person, [vote["voted_by"] for vote in item["votes"]])
@@ -74,19 +78,31 @@ def votes_in_words(votes: Votes) -> str:
     return f"{len(votes.approved_by)} of {votes.approvals_required}: {', '.join(votes.approved_by)}"
 
 
-def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> dict[str, Any]:
-    """All that a card shows of a waiting intent."""
-    tenant_id, intent, decision = stands["tenant_id"], stands["intent"], why["decision"]
-    fields = ("target", "parameters", "confidence_score", "why", "proposed_by", "risk_level", "supersedes")
+def intent_of(stands: StatusAnswer) -> IntentAnswer:
+    """The content of it. Raises `NotFound` where the ledger no longer has it."""
+    if stands["intent"] is None:
+        raise NotFound("intent", stands["action_intent_id"], stands["tenant_id"])
+    return stands["intent"]
+
+
+def card_of(remit: Remit, stands: StatusAnswer, why: WhyAnswer) -> dict[str, Any]:
+    """All that a card shows of a waiting intent. Raises as `intent_of` does."""
+    tenant_id, intent, decision = stands["tenant_id"], intent_of(stands), why["decision"]
     return {
         **why,
-        **{field: intent[field] for field in fields},
+        "target": intent["target"],
+        "parameters": intent["parameters"],
+        "confidence_score": intent["confidence_score"],
+        "why": intent["why"],
+        "proposed_by": intent["proposed_by"],
+        "risk_level": intent["risk_level"],
+        "supersedes": intent["supersedes"],
         "explanation": decision["explanation"] if decision else "",
         "compared": comparisons(decision, why["clause"], intent["parameters"]) if decision else [],
         "refused": _refused(decision),
         "budget": remit.usage(tenant_id, account_id=stands["account_id"])["accounts"][0],
         "edits": _edits(remit, tenant_id, intent) if why["edited_by"] else [],
-        "bounds_changed": bool(decision) and _bounds_changed(remit, tenant_id, decision),
+        "bounds_changed": decision is not None and _bounds_changed(remit, tenant_id, decision),
         "setting": setting_of(remit, tenant_id, why["action_type"], why["reason"]),
         "facts_now": facts_beside(
             why["facts"],
@@ -96,15 +112,15 @@ def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> 
     }
 
 
-def _bounds_changed(remit: Remit, tenant_id: str, decision: Mapping[str, Any]) -> bool:
-    return bool(remit.bounds(tenant_id).config_sequence != decision["config_sequence"])
+def _bounds_changed(remit: Remit, tenant_id: str, decision: DecisionAnswer) -> bool:
+    return remit.bounds(tenant_id).config_sequence != decision["config_sequence"]
 
 
-def _facts_now(remit: Remit, tenant_id: str, action_intent_id: str, why: Mapping[str, Any]) -> Mapping[str, Any]:
+def _facts_now(remit: Remit, tenant_id: str, action_intent_id: str, why: WhyAnswer) -> Mapping[str, FactAnswer]:
     # Nothing is asked for where nothing was recorded.
     if not why["facts"]:
         return {}
-    return {name: fact.wire() for name, fact in remit.facts_now(tenant_id, action_intent_id).items()}
+    return {name: view_of(fact) for name, fact in remit.facts_now(tenant_id, action_intent_id).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +149,7 @@ class FactBeside:
 
 
 def facts_beside(
-    recorded: Mapping[str, Any], now: Mapping[str, Any], spec: ActionTypeSpec | None = None
+    recorded: Mapping[str, FactAnswer], now: Mapping[str, FactAnswer], spec: ActionTypeSpec | None = None
 ) -> list[FactBeside]:
     """Each recorded fact beside what is had now; with `spec`, of one that is still to be called."""
     specs = spec.facts if spec else {}
@@ -143,7 +159,7 @@ def facts_beside(
     ]
 
 
-def _beside(name: str, then: Mapping[str, Any], now: Mapping[str, Any], *, recheck: bool) -> FactBeside:
+def _beside(name: str, then: FactAnswer, now: FactAnswer, *, recheck: bool) -> FactBeside:
     old, new = then.get("kept") or {}, now.get("kept") or {}
     lines = [
         # Of what is not had now nobody says that it differs.
@@ -153,7 +169,7 @@ def _beside(name: str, then: Mapping[str, Any], now: Mapping[str, Any], *, reche
     return FactBeside(name, then.get("had_at"), then.get("problem"), now.get("problem"), lines, recheck)
 
 
-def _refused(decision: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+def _refused(decision: DecisionAnswer | None) -> Sequence[Mapping[str, Any]]:
     return refused_limits(decision) if decision and decision["reason"] in _LIMITS else []
 
 
@@ -166,14 +182,17 @@ def setting_of(remit: Remit, tenant_id: str, action_type: str, reason: str | Non
     return _SETTINGS.get(reason, f"{HOME}policies").format(action_type if is_registered else "new")
 
 
-def _edits(remit: Remit, tenant_id: str, intent: Mapping[str, Any]) -> list[ValueChange]:
+def _edits(remit: Remit, tenant_id: str, intent: IntentAnswer) -> list[ValueChange]:
     """The values that differ from those of the intent in whose place it stands."""
     try:
-        old = remit.intent(tenant_id, intent["supersedes"] or "").wire()
+        old = view_of(remit.intent(tenant_id, intent["supersedes"] or ""))
     except NotFound:
         return []
-    parts = ("target", "parameters")
-    return list(changed_values(*({part: each[part] or {} for part in parts} for each in (old, intent))))
+    return list(changed_values(_editable(old), _editable(intent)))
+
+
+def _editable(intent: IntentAnswer) -> dict[str, Any]:
+    return {"target": intent["target"] or {}, "parameters": intent["parameters"]}
 
 
 def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ValueChange]:
@@ -184,7 +203,7 @@ def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
             yield ValueChange(path, old.get(path), new.get(path), added, removed)
 
 
-def ending_of(stands: Mapping[str, Any], why: Mapping[str, Any], now: datetime) -> Ending:
+def ending_of(stands: StatusAnswer, why: WhyAnswer, now: datetime) -> Ending:
     """The ending of an intent that no longer waits."""
     undo_for_s = _undo_for_s(stands, why, now)
     return Ending(
@@ -197,7 +216,7 @@ def ending_of(stands: Mapping[str, Any], why: Mapping[str, Any], now: datetime) 
     )
 
 
-def answered(why: Mapping[str, Any]) -> str | None:
+def answered(why: WhyAnswer) -> str | None:
     """The words for whoever answered an intent; `None` if nobody did."""
     if why["approval"] is not None and why["approval"]["approval_source"] == "HUMAN":
         return f"{why['approval']['approved_by']} approved it"
@@ -211,7 +230,7 @@ def answered(why: Mapping[str, Any]) -> str | None:
     return "it expired before it was answered" if why["status"] == "EXPIRED" else None
 
 
-def _outcome(stands: Mapping[str, Any], held: bool) -> str:
+def _outcome(stands: StatusAnswer, held: bool) -> str:
     outcome, status = stands["outcome"], stands["status"]
     if status in ("APPROVED", "RUNNING"):
         return "it is being carried out" if status == "RUNNING" else "it begins in a moment" if held else "it is sent"
@@ -225,8 +244,8 @@ def _outcome(stands: Mapping[str, Any], held: bool) -> str:
     return f"{words}: {quoted(said)}" if said else words
 
 
-def _undo_for_s(stands: Mapping[str, Any], why: Mapping[str, Any], now: datetime) -> float:
-    until = (why["approval"] or {}).get("not_before")
+def _undo_for_s(stands: StatusAnswer, why: WhyAnswer, now: datetime) -> float:
+    until = why["approval"].get("not_before") if why["approval"] else None
     if stands["status"] != "APPROVED" or until is None:
         return 0
     return max((datetime.fromisoformat(until) - now).total_seconds(), 0)

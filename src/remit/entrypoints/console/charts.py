@@ -7,9 +7,12 @@ All lengths are in the picture's own units; the templates only write them down.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from remit.core.views import DayAnswer, DecisionsAnswer
 
 WIDTH, HEIGHT = 640, 160
 _GAP = 0.25
@@ -42,7 +45,7 @@ class Portion:
     asked_share: float
 
 
-def counted(day: Mapping[str, Any]) -> tuple[int, int]:
+def counted(day: DayAnswer) -> tuple[int, int]:
     """The numbers of a day's decisions that ran alone, and that people were asked about."""
     by_result: Counter[str] = Counter()
     for line in day["decisions"]:
@@ -50,7 +53,7 @@ def counted(day: Mapping[str, Any]) -> tuple[int, int]:
     return by_result["AUTO_EXECUTED"], by_result["REQUIRE_APPROVAL"]
 
 
-def bars(days: Sequence[Mapping[str, Any]]) -> list[Bar]:
+def bars(days: Sequence[DayAnswer]) -> list[Bar]:
     """A stacked bar for each day, the tallest as high as the picture."""
     numbers = [counted(day) for day in days]
     most = max((autonomous + asked for autonomous, asked in numbers), default=0) or 1
@@ -74,18 +77,18 @@ def bars(days: Sequence[Mapping[str, Any]]) -> list[Bar]:
     return drawn
 
 
-def by_type(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Portion]:
+def by_type(days: Iterable[DayAnswer], most: int = 8) -> list[Portion]:
     """The action types with the most decisions, and how many of them ran alone."""
     return _shares(((line["action_type"], line) for day in days for line in day["decisions"]), most)
 
 
-def by_reason(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Portion]:
+def by_reason(days: Iterable[DayAnswer], most: int = 8) -> list[Portion]:
     """The reasons for which people were asked, the most frequent first."""
     lines = (line for day in days for line in day["decisions"] if line["result"] == "REQUIRE_APPROVAL")
     return _shares(((line["reason"], line) for line in lines), most)
 
 
-def _shares(named: Iterable[tuple[str, Mapping[str, Any]]], most: int) -> list[Portion]:
+def _shares(named: Iterable[tuple[str, DecisionsAnswer]], most: int) -> list[Portion]:
     autonomous: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     for name, line in named:

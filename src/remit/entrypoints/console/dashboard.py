@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -14,6 +14,9 @@ from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.ports import CaseFilter
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views import TallyAnswer
 
 router = APIRouter(route_class=FormRoute)
 CHART_DAYS = 14
@@ -50,7 +53,7 @@ def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
     )
 
 
-def last_days(remit: Remit, tenant_id: str, days: int) -> dict[str, Any]:
+def last_days(remit: Remit, tenant_id: str, days: int) -> TallyAnswer:
     """The tally of so many days that end with the tenant's today."""
     # The day is the tenant's: which one it is, the tally itself says.
     utc_today = remit.now().date()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -22,11 +22,14 @@ from remit.entrypoints.console.auth import (
     ResolverVisitor,
     Visitor,
 )
-from remit.entrypoints.console.cards import card_of, ending_of, facts_beside
+from remit.entrypoints.console.cards import card_of, ending_of, facts_beside, intent_of
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views import EntryAnswer, IntentAnswer, ResultAnswer, StatusAnswer
 
 router = APIRouter(route_class=FormRoute)
 
@@ -34,15 +37,16 @@ router = APIRouter(route_class=FormRoute)
 @router.get("/intents/{action_intent_id}")
 def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_intent_id: IntentId) -> Response:
     stands = remit.status(visitor.tenant_id, action_intent_id)
-    visitor.principal.require_sight_of(stands["intent"]["proposed_by"], stands["intent"]["account_id"])
+    proposed = intent_of(stands)
+    visitor.principal.require_sight_of(proposed["proposed_by"], proposed["account_id"])
     chain = remit.ledger(visitor.tenant_id, action_intent_id)
     why = remit.why(visitor.tenant_id, action_intent_id)
-    waits, result = stands["status"] in WAITING, _result(remit, visitor, stands)
+    waits, result = stands["status"] in WAITING, _result(remit, visitor, stands, proposed["proposed_by"])
     return page(
         request,
         "intent.html",
         stands=stands,
-        intent=stands["intent"],
+        intent=proposed,
         why=why,
         card=card_of(remit, stands, why) if waits else None,
         recorded_facts=facts_beside(stands["facts"], {}),
@@ -51,18 +55,20 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
         steps=story(chain),
         chain=chain,
         result=result,
-        erasable=_erasable(stands, result, chain) if visitor.may("erase") else [],
+        erasable=_erasable(proposed, result, chain) if visitor.may("erase") else [],
         waits=waits,
     )
 
 
-def _result(remit: Remit, visitor: Visitor, stands: Mapping[str, Any]) -> dict[str, Any] | None:
+def _result(
+    remit: Remit, visitor: Visitor, stands: StatusAnswer, proposed_by: str
+) -> ResultAnswer | dict[str, Any] | None:
     """The tool's answer; without a `state` where the visitor may only see what is known of it."""
     known, name = stands["result"], stands["action_intent_id"]
     if known is None:
         return None
     people = remit.result_settings(visitor.tenant_id, name).people
-    may = visitor.principal.may_read_result_of(stands["intent"]["proposed_by"], people=people)
+    may = visitor.principal.may_read_result_of(proposed_by, people=people)
     return remit.result(visitor.tenant_id, name) if may else {**known, "state": None, "content": None}
 
 
@@ -93,20 +99,18 @@ def erase(
     return RedirectResponse(f"{HOME}intents/{action_intent_id}", status_code=303)
 
 
-def _erasable(
-    stands: Mapping[str, Any], result: Mapping[str, Any] | None, chain: Sequence[Mapping[str, Any]]
-) -> list[str]:
+def _erasable(intent: IntentAnswer, result: Mapping[str, Any] | None, chain: Sequence[EntryAnswer]) -> list[str]:
     """The parts of it that are kept and can be erased: its result, its private values."""
     gone = {entry["data"]["content"] for entry in chain if entry["event_type"] == "CONTENT_ERASED"}
     is_kept = result is not None and result["not_kept"] is None and result["state"] in (None, "KEPT")
-    there = {"result": is_kept and RESULT_CONTENT not in gone, "private": _has_private_values(stands, chain)}
+    there = {"result": is_kept and RESULT_CONTENT not in gone, "private": _has_private_values(intent, chain)}
     return [name for name, is_there in there.items() if is_there]
 
 
-def _has_private_values(stands: Mapping[str, Any], chain: Sequence[Mapping[str, Any]]) -> bool:
+def _has_private_values(intent: IntentAnswer, chain: Sequence[EntryAnswer]) -> bool:
     """Is one to be read of those that stand as commitments in the ledger?"""
     committed = {row.path for row in rows(chain[0]["data"]) if is_commitment(row.value)}
-    return any(row.path in committed and not is_commitment(row.value) for row in rows(stands["intent"]))
+    return any(row.path in committed and not is_commitment(row.value) for row in rows(intent))
 
 
 @router.post("/intents/{action_intent_id}/question")

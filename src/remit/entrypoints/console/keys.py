@@ -66,7 +66,7 @@ def _page(
     on_behalf_of: str = "",
     tier: str = DEFAULT_TIER,
 ) -> Response:
-    listed: list[dict[str, Any]] = [key.shown() for key in remit.keys(visitor.tenant_id)]
+    listed = [key.shown() for key in remit.keys(visitor.tenant_id)]
     listed.sort(key=lambda key: (key["revoked_at"] is not None, key["name"]))
     asked = {"name": name, "ticked": ticked, "on_behalf_of": on_behalf_of, "tier": tier, "problem": problem}
     asked["tiers"] = get_args(AgentTier)

@@ -15,6 +15,7 @@ from remit.core.errors import Conflict, DigestChanged, InvalidInput, NotFound, R
 from remit.core.execution.approval import LONGEST_UNDO, Approval
 from remit.core.identity.person import same_person
 from remit.core.lifecycle import WAITING
+from remit.core.views import AnswerableLine, QueuedAnswer
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.console.cards import Ending, answered, card_of, ending_of, standing, votes_in_words
 from remit.entrypoints.console.render import page
@@ -78,7 +79,7 @@ class ChangedCard:
     """A card as it is now: with `item` it waits, else `ending` says how it ended. `told` is of one's own answer."""
 
     action_intent_id: str
-    item: Mapping[str, Any] | None = None
+    item: AnswerableLine | None = None
     ending: Ending | None = None
     told: Told | None = None
 
@@ -258,7 +259,7 @@ def first_answer(remit: Remit, visitor: Visitor, action_intent_id: str) -> str |
 
 
 def _as_it_is(
-    remit: Remit, visitor: Visitor, name: str, item: Mapping[str, Any] | None, told: Told | None = None
+    remit: Remit, visitor: Visitor, name: str, item: QueuedAnswer | None, told: Told | None = None
 ) -> ChangedCard:
     """The card of an intent; `item` is what the queue says of it, if it was just read."""
     if item is not None:
@@ -269,7 +270,7 @@ def _as_it_is(
     return ChangedCard(name, ending=ending_of(stands, remit.why(visitor.tenant_id, name), remit.now()), told=told)
 
 
-def _items(remit: Remit, visitor: Visitor, chosen: Chosen) -> tuple[list[dict[str, Any]], str | None]:
+def _items(remit: Remit, visitor: Visitor, chosen: Chosen) -> tuple[list[QueuedAnswer], str | None]:
     return remit.queue(
         visitor.tenant_id,
         proposed_by=chosen.proposed_by or None,
@@ -302,7 +303,7 @@ def _page(
         items=items,
         ended=ended,
         focused=focused,
-        detail=shown_card(remit, visitor, focused)["item"] if focused else None,
+        detail=_detail(remit, visitor, focused) if focused else None,
         after=chosen.after,
         chosen=chosen.query,
         groups=remit.queue_groups(visitor.tenant_id, answerer=visitor.name),
@@ -313,6 +314,15 @@ def _page(
         to_judge=remit.sampled_count(visitor.tenant_id),
         most_to_judge=MOST_COUNTED,
     )
+
+
+def _detail(remit: Remit, visitor: Visitor, action_intent_id: str) -> dict[str, Any] | None:
+    """The card beside the list. Where the ledger has lost its content there is none, and the list stays."""
+    try:
+        item: dict[str, Any] | None = shown_card(remit, visitor, action_intent_id)["item"]
+    except NotFound:
+        return None
+    return item
 
 
 def _ended(remit: Remit, visitor: Visitor, name: str) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -19,6 +19,9 @@ from remit.entrypoints.report_files import as_csv, as_html, body
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.wiring import Remit
+
+if TYPE_CHECKING:
+    from remit.core.views.report import PeriodReport
 
 router = APIRouter(route_class=FormRoute)
 Form = Literal["page", "html", "csv", "json"]
@@ -52,7 +55,7 @@ async def report(
     return page(request, "report.html", told=body(told), first=first, last=last)
 
 
-def _told(remit: Remit, visitor: Visitor, asked: Period, verified: Report | None) -> dict[str, Any]:
+def _told(remit: Remit, visitor: Visitor, asked: Period, verified: Report | None) -> PeriodReport:
     first, before = asked.moments(remit, visitor.tenant_id)
     assert first is not None and before is not None
     return remit.report(visitor.tenant_id, first, before, verified=verified)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import APIRouter, Request
@@ -17,6 +17,9 @@ from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.lab.suggestions import AT_MOST, QUICK_S, TOO_OFTEN
+
+if TYPE_CHECKING:
+    from remit.core.views import ChangeAnswer, EvidenceAnswer
 
 router = APIRouter(route_class=FormRoute)
 MOST_SHOWN = 50
@@ -44,17 +47,15 @@ async def suggestions(
     )
 
 
-def _shown(shape: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(shape: EvidenceAnswer) -> dict[str, Any]:
     suggested = shape["suggestion"]
     return {
         **shape,
         "quick": (shape["share_under_3_s"] or 0) > LITTLE_EVIDENCE,
-        "lines": [line for change in suggested["changes"] for line in Difference(**change).lines()]
-        if suggested
-        else [],
+        "lines": _lines(suggested["changes"]) if suggested else [],
         "wanted": orjson.dumps(suggested["bounds"]).decode() if suggested else "",
     }
 
 
-def _lines(changes: Iterable[Mapping[str, Any]]) -> list[str]:
+def _lines(changes: Iterable[ChangeAnswer]) -> list[str]:
     return [line for change in changes for line in Difference(**change).lines()]

@@ -29,7 +29,7 @@ from remit.entrypoints.gateway.upstream import Upstream, UpstreamDown
 from remit.entrypoints.gateway.waiting import WaitingCalls
 
 if TYPE_CHECKING:
-    from remit.core.views import StatusAnswer
+    from remit.core.views import AgentAnswer, StatusAnswer
 
 log = logging.getLogger(__name__)
 
@@ -61,16 +61,16 @@ class RunningCall:
         self.acting = asyncio.Event()
         self.cancelled = False
         self._told = asyncio.Event()
-        self._waits: Mapping[str, Any] | None = None
+        self._waits: AgentAnswer | None = None
         self.listeners: list[ProgressFnT] = []
         self.task: asyncio.Task[Any]
 
     @property
-    def waits(self) -> Mapping[str, Any] | None:
+    def waits(self) -> AgentAnswer | None:
         return self._waits
 
     @waits.setter
-    def waits(self, answer: Mapping[str, Any]) -> None:
+    def waits(self, answer: AgentAnswer) -> None:
         self._waits = answer
         self._told.set()
 
@@ -278,7 +278,7 @@ def still_waits(ending: NotRun) -> bool:
     return isinstance(ending, Asked) or ending.status in ("BLOCKED", "RUNNING")
 
 
-def _waiting(ending: NotRun) -> Mapping[str, Any]:
+def _waiting(ending: NotRun) -> AgentAnswer:
     """The answer of one that waits. Raises any other."""
     if not still_waits(ending):
         raise ending

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.agents.call import ToolCall, target_of
 from remit.core.action_name import action_type_name
@@ -16,6 +16,9 @@ from remit.core.errors import InvalidInput
 from remit.core.values import RISK_ORDER
 from remit.entrypoints.gateway.names import CallName
 from remit.entrypoints.gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from remit.core.views import StatusAnswer
 
 ANSWER_TOOL = "remit_answer"
 """The gateway's own tool: goes on with a call that waited."""
@@ -73,7 +76,7 @@ class GatewayTool:
         """As clients are told of it."""
         return {**self.definition, "name": self.name}
 
-    def is_called_by(self, shown: Mapping[str, Any]) -> bool:
+    def is_called_by(self, shown: StatusAnswer) -> bool:
         """
         Is this intent (`shown` as Remit tells of it) one of this tool's calls?
 

@@ -14,7 +14,8 @@ from remit.app.single_proposals import BATCH
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1
-from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
+from remit.core.mirrors import view_of
+from remit.core.views import IntentAnswer, Problem, ProposedAnswer, VerdictAnswer
 from remit.entrypoints.web.bodies import MOST_INTENTS, CallerKey, GateBody, ProposalBody
 from remit.entrypoints.web.callers import (
     CurrentRemit,
@@ -104,10 +105,12 @@ async def _propose_one(request: Request, entry: Entry, body: Any) -> Response | 
 _USUAL_BEGIN = re.compile(rb"begin=true(&key=(?P<key>[A-Za-z0-9._~-]{1,200}))?")
 
 
-async def _begun(request: Request, entry: Entry, proposal: dict[str, Any], key: str | None) -> dict[str, Any]:
+async def _begun(
+    request: Request, entry: Entry, proposal: dict[str, Any], key: str | None
+) -> VerdictAnswer | IntentAnswer:
     remit = await remit_of(request)
 
-    def work() -> dict[str, Any]:
+    def work() -> VerdictAnswer | IntentAnswer:
         caller = require_within_tenant(entry.principal(), "propose")
         begin = _verb_for(remit, caller, gate=True, begin=True, key=key)
         (answered,) = begin([require_own_tenant(caller, proposal)])
@@ -165,22 +168,22 @@ def _each(verb: _ProposalVerb, caller: Principal, proposals: list[Any]) -> JsonA
     return JsonAnswer({"items": _decided(verb, caller, proposals)})
 
 
-def _decided(verb: _ProposalVerb, caller: Principal, proposals: list[Any]) -> list[dict[str, Any]]:
+def _decided(
+    verb: _ProposalVerb, caller: Principal, proposals: list[Any]
+) -> list[VerdictAnswer | IntentAnswer | Problem]:
     checked = [attempt(partial(_proposed_by, caller, proposal)) for proposal in proposals]
     answers = in_order(checked, RemitError, verb)
     return [_shown(answer) for answer in answers]
 
 
-def _raised_or_shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:
+def _raised_or_shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> VerdictAnswer | IntentAnswer:
     if isinstance(answered, RemitError):
         raise answered
-    return answered.wire()
+    return answered.wire() if isinstance(answered, GateAnswer) else view_of(answered)
 
 
-def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:
-    if isinstance(answered, RemitError):
-        return problem_of(answered)
-    return answered.wire()
+def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> VerdictAnswer | IntentAnswer | Problem:
+    return problem_of(answered) if isinstance(answered, RemitError) else _raised_or_shown(answered)
 
 
 async def _gate_one(request: Request, entry: Entry, body: Any) -> Response | None:
@@ -190,7 +193,7 @@ async def _gate_one(request: Request, entry: Entry, body: Any) -> Response | Non
         return None
     remit = await remit_of(request)
 
-    def work() -> dict[str, Any]:
+    def work() -> VerdictAnswer:
         caller = require_within_tenant(entry.principal(), "propose")
         return remit.gate(_gate_request(caller, **body)).wire()
 
@@ -216,9 +219,9 @@ def _gate_request(
     return GateRequest(action_intent_id, caller.tenant_id, account_id, caller.name)
 
 
-@router.post("/v1/gate", responses=responds_with(VerdictAnswer))
+@router.post("/v1/gate")
 @leanly(_gate_one)
-def gate(remit: CurrentRemit, caller: ProposerCaller, body: GateBody) -> Any:
+def gate(remit: CurrentRemit, caller: ProposerCaller, body: GateBody) -> VerdictAnswer:
     """
     Decide one stored intent of the caller's own; a decision that exists is returned as it was made.
 

@@ -24,7 +24,6 @@ from remit.entrypoints.web.callers import (
     remit_of,
     require_within_tenant,
 )
-from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonAnswer, LeanRoute, is_usual_id, leanly
 from remit.entrypoints.web.waits import Waits, Wakening
 from remit.wiring import Remit
@@ -52,7 +51,7 @@ async def _answer_one(request: Request, entry: Entry, _: Any) -> Response | None
         with (await _waits_of(request)).enter(caller) as wakening:
             return JsonAnswer(await _awaited(request, remit, caller, name, wakening, wait_s))
 
-    def read() -> dict[str, Any]:
+    def read() -> AgentAnswer:
         caller = require_within_tenant(entry.principal(), "read_own")
         return remit.answers.read(caller.tenant_id, name, caller).wire()
 
@@ -62,7 +61,7 @@ async def _answer_one(request: Request, entry: Entry, _: Any) -> Response | None
 _USUAL_WAIT = re.compile(rb"(?:wait_s=(?P<seconds>[0-9]{1,2}(?:\.[0-9]{1,6})?))?")
 
 
-@router.get("/v1/intents/{action_intent_id}/answer", responses=responds_with(AgentAnswer))
+@router.get("/v1/intents/{action_intent_id}/answer")
 @leanly(_answer_one)
 async def answer(
     request: Request,
@@ -73,7 +72,7 @@ async def answer(
     wait_s: Annotated[
         float, Query(ge=0, le=LONGEST_WAIT_S, allow_inf_nan=False, description="seconds to wait at most")
     ] = 0,
-) -> Any:
+) -> AgentAnswer:
     """
     The answer to an intent, or to what took its place, in words for a model and in fields for a program.
 
@@ -87,7 +86,7 @@ async def answer(
 
 async def _awaited(
     request: Request, remit: Remit, caller: Principal, name: str, wakening: Wakening, wait_s: float
-) -> dict[str, Any]:
+) -> AgentAnswer:
     until = time.monotonic() + wait_s
     watch = await run_in_threadpool(remit.answers.watch, caller.tenant_id, name, wakening.wake, wait_s, caller)
     with watch, _ended_by_hanging_up(request, wakening):
@@ -98,7 +97,7 @@ async def _awaited(
                 return told
 
 
-def _looked(watch: Watch) -> tuple[bool, dict[str, Any]]:
+def _looked(watch: Watch) -> tuple[bool, AgentAnswer]:
     # Kept while it is waited, and so without the history that it is made of.
     found = watch.look()
     return found.settled, found.wire()

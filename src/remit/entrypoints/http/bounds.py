@@ -17,6 +17,7 @@ from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.bounds_diff import changes, limits_from_zero
 from remit.core.gate.bounds_parts import PARTS, BoundsPart, parse_part
 from remit.core.identity.principal import Principal
+from remit.core.mirrors import view_of
 from remit.core.views import AutomateAnswer, BoundsChangedAnswer, SuggestionsAnswer
 from remit.entrypoints.web.bodies import IntentId, PromoteBody
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
@@ -88,15 +89,16 @@ class WholeChange:
         self._turns, self._reads, self._response = turns_of(request), reads, response
         self._if_match, self._dry_run, self._replay, self._proof = if_match, dry_run, replay, proof
 
-    async def answer(self, change: Callable[..., tuple[BoundsInForce, BoundsInForce]]) -> dict[str, Any]:
+    async def answer(self, change: Callable[..., tuple[BoundsInForce, BoundsInForce]]) -> BoundsChangedAnswer:
         """The answer to `change`, with its proof and what it would have done to the history, if they are asked for."""
         _require_dry_run(self._dry_run, replay=self._replay is not None, proof=self._proof)
         carry_out = partial(change, dry_run=self._dry_run, expected_sequence=_expected(self._if_match))
         async with self._turns.of(self.caller.tenant_id):
             changed = await to_thread.run_sync(carry_out)
         # Not in the tenant's turn at the threads: these take long, and have places of their own.
-        proved = await to_thread.run_sync(partial(_proved, self.remit, changed, self._proof))
-        answer = {**_changed(self.remit, self._response, *changed, dry_run=self._dry_run), **proved}
+        answer = _changed(self.remit, self._response, *changed, dry_run=self._dry_run)
+        if self._proof:
+            answer["proof"] = await to_thread.run_sync(partial(self.remit.prove_change, *changed))
         if self._replay is not None:
             answer["replay"] = await self._reads.replay(self.remit, self.caller, changed, self._replay)
         return answer
@@ -105,27 +107,27 @@ class WholeChange:
 AskedChange = Annotated[WholeChange, Depends()]
 
 
-@router.put("/v1/bounds", responses=responds_with(BoundsChangedAnswer))
-async def replace_bounds(asked: AskedChange, body: BoundsBody) -> Any:
+@router.put("/v1/bounds")
+async def replace_bounds(asked: AskedChange, body: BoundsBody) -> BoundsChangedAnswer:
     """Replace the whole bounds: what is not listed any more goes. Stop switches stay as they are."""
     return await asked.answer(partial(asked.remit.apply, _of_own_tenant(asked.caller, body), by=asked.caller.name))
 
 
-@router.post("/v1/bounds/promote", responses=responds_with(BoundsChangedAnswer))
-async def promote(asked: AskedChange, body: PromoteBody) -> Any:
+@router.post("/v1/bounds/promote")
+async def promote(asked: AskedChange, body: PromoteBody) -> BoundsChangedAnswer:
     """Make a `log_only` policy file or limit count, by its name. What counts already stays so."""
     caller = asked.caller
     return await asked.answer(partial(asked.remit.promote, caller.tenant_id, body.name, by=caller.name))
 
 
-@router.get("/v1/intents/{action_intent_id}/automate", responses=responds_with(AutomateAnswer))
+@router.get("/v1/intents/{action_intent_id}/automate")
 async def automate(
     remit: CurrentRemit,
     caller: BoundsSetterCaller,
     reads: WholeLedgers,
     action_intent_id: IntentId,
     replay: Annotated[str | None, Query(description="How much of the history each is replayed over.")] = "30d",
-) -> Any:
+) -> AutomateAnswer:
     """
     The smallest changes of the bounds under which a waiting intent would have run, each confirmed by the gate.
 
@@ -135,8 +137,8 @@ async def automate(
     return await reads.within_time(caller, work)
 
 
-@router.get("/v1/suggestions", responses=responds_with(SuggestionsAnswer))
-async def suggestions(remit: CurrentRemit, caller: BoundsSetterCaller, reads: WholeLedgers) -> Any:
+@router.get("/v1/suggestions")
+async def suggestions(remit: CurrentRemit, caller: BoundsSetterCaller, reads: WholeLedgers) -> SuggestionsAnswer:
     """People's answers by shape of action, and the changes of the bounds that this speaks for. Changes nothing."""
     return await reads.within_time(caller, partial(remit.suggestions, caller.tenant_id))
 
@@ -155,7 +157,7 @@ def _add_routes(kind: type[BoundsPart]) -> None:
         if_match: IfMatch = None,
         dry_run: DryRun = False,
         proof: ProofWanted = False,
-    ) -> Any:
+    ) -> BoundsChangedAnswer:
         _require_dry_run(dry_run, proof=proof)
         return _replaced(kind, remit, caller, body, response, if_match, dry_run, proof)
 
@@ -164,7 +166,7 @@ def _add_routes(kind: type[BoundsPart]) -> None:
     name = kind.route.rpartition("/")[2].replace("-", "_")
     read.__name__, replace.__name__ = name, f"replace_{name}"
     router.get(kind.route, responses=responds_with(kind), description=kind.reading)(read)
-    router.put(kind.route, responses=responds_with(BoundsChangedAnswer), description=kind.replacing)(replace)
+    router.put(kind.route, description=kind.replacing)(replace)
 
 
 for _kind in PARTS:
@@ -186,20 +188,19 @@ def _replaced(
     if_match: str | None,
     dry_run: bool,
     proof: bool,
-) -> dict[str, Any]:
+) -> BoundsChangedAnswer:
     part, expected = parse_part(kind, body), _expected(if_match)
     changed = remit.apply_part(caller.tenant_id, part, by=caller.name, dry_run=dry_run, expected_sequence=expected)
-    return {**_changed(remit, response, *changed, dry_run=dry_run), **_proved(remit, changed, proof)}
+    answer = _changed(remit, response, *changed, dry_run=dry_run)
+    if proof:
+        answer["proof"] = remit.prove_change(*changed)
+    return answer
 
 
 def _require_dry_run(dry_run: bool, **asked: bool) -> None:
     for name, wanted in asked.items():
         if wanted and not dry_run:
             raise InvalidInput(name, "goes with dry_run", "add dry_run=true; nothing is changed then")
-
-
-def _proved(remit: Remit, changed: tuple[BoundsInForce, BoundsInForce], wanted: bool) -> dict[str, Any]:
-    return {"proof": remit.prove_change(*changed)} if wanted else {}
 
 
 def _of_own_tenant(caller: Principal, body: Any) -> Any:
@@ -225,7 +226,7 @@ def _mark(response: Response, in_force: BoundsInForce) -> None:
 
 def _changed(
     remit: Remit, response: Response, before: BoundsInForce, after: BoundsInForce, *, dry_run: bool
-) -> dict[str, Any]:
+) -> BoundsChangedAnswer:
     """The effect of a change, done or only looked at."""
     in_force = before if dry_run else after
     _mark(response, in_force)
@@ -235,7 +236,7 @@ def _changed(
         "dry_run": dry_run,
         "changed": before != after,
         "config_sequence": in_force.config_sequence,
-        "changes": [change.wire() for change in changes(before, after)],
+        "changes": [view_of(change) for change in changes(before, after)],
         "type_versions": shown["type_versions"],
         "zones_until": shown["zones_until"],
         "limits_from_zero": limits_from_zero(before, after),

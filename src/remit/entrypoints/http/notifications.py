@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from remit.core.mirrors import view_of
 from remit.core.notifications.outbox import DeliveryStatus
 from remit.core.notifications.subscription import NewSubscription
 from remit.core.values import Identifier
@@ -13,52 +14,51 @@ from remit.core.views import DeliveriesAnswer, DeliveryAnswer, SubscriptionAnswe
 from remit.entrypoints.http.paging import LimitQuery
 from remit.entrypoints.web.bodies import SubscriptionId
 from remit.entrypoints.web.callers import CurrentRemit, ReaderCaller, SubscriberCaller
-from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
 
 router = APIRouter(tags=["telling"], route_class=JsonRoute)
 
 
-@router.get("/v1/subscriptions", responses=responds_with(SubscriptionsAnswer))
-def subscriptions(remit: CurrentRemit, caller: ReaderCaller) -> Any:
+@router.get("/v1/subscriptions")
+def subscriptions(remit: CurrentRemit, caller: ReaderCaller) -> SubscriptionsAnswer:
     """Subscriptions. Secrets are references to the environment, and shown as such."""
-    return {"items": [each.wire() for each in remit.subscriptions(caller.tenant_id)]}
+    return {"items": [view_of(each) for each in remit.subscriptions(caller.tenant_id)]}
 
 
-@router.put("/v1/subscriptions/{subscription_id}", responses=responds_with(SubscriptionAnswer))
+@router.put("/v1/subscriptions/{subscription_id}")
 def set_subscription(
     remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId, body: NewSubscription
-) -> Any:
+) -> SubscriptionAnswer:
     """Make a subscription, or replace the one of that name. It is told what happens from now on."""
     made = remit.set_subscription(
         caller.tenant_id, subscription_id, body.model_dump(), by=caller.name, credential=caller.credential
     )
-    return made.wire()
+    return view_of(made)
 
 
-@router.delete("/v1/subscriptions/{subscription_id}", responses=responds_with(SubscriptionAnswer))
-def remove_subscription(remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId) -> Any:
+@router.delete("/v1/subscriptions/{subscription_id}")
+def remove_subscription(
+    remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId
+) -> SubscriptionAnswer:
     """Tell it nothing more, and forget what it was told. Answers it as it was."""
     removed = remit.remove_subscription(caller.tenant_id, subscription_id, by=caller.name, credential=caller.credential)
-    return removed.wire()
+    return view_of(removed)
 
 
-@router.post(
-    "/v1/subscriptions/{subscription_id}/test", status_code=202, responses=responds_with(DeliveryAnswer, status=202)
-)
-def test_subscription(remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId) -> Any:
+@router.post("/v1/subscriptions/{subscription_id}/test", status_code=202)
+def test_subscription(remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId) -> DeliveryAnswer:
     """Have a worker send it a test. What came of it stands in `/v1/deliveries` a moment later."""
     return remit.test_subscription(caller.tenant_id, subscription_id, by=caller.name).shown()
 
 
-@router.get("/v1/deliveries", responses=responds_with(DeliveriesAnswer))
+@router.get("/v1/deliveries")
 def deliveries(
     remit: CurrentRemit,
     caller: ReaderCaller,
     subscription_id: Annotated[Identifier | None, Query(description="only to this one")] = None,
     status: Annotated[DeliveryStatus | None, Query()] = None,
     limit: LimitQuery = 50,
-) -> Any:
+) -> DeliveriesAnswer:
     """Deliveries, done and under way, the newest first, each with its last result."""
     found = remit.deliveries(caller.tenant_id, subscription_id=subscription_id, status=status, limit=limit)
     return {"items": found}

@@ -13,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from remit.core.execution.outcome import ExternalObjectRef
 from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
+from remit.core.mirrors import view_of
 from remit.core.views import BegunAnswer, FinishedAnswer, PermitAnswer, QuestionsAnswer, WithdrawnAnswer
 from remit.entrypoints.web.answers import questions_shown
 from remit.entrypoints.web.bodies import BeginBody, FinishBody, IntentId, PermitBody, QuestionBody, WithdrawBody
 from remit.entrypoints.web.callers import CurrentRemit, Entry, OwnerCaller, remit_of, require_within_tenant
 from remit.entrypoints.web.fact_waits import FactWaits
-from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import (
     JsonAnswer,
     LeanRoute,
@@ -61,11 +61,11 @@ async def _begin_one(request: Request, entry: Entry, value: Any) -> Response | N
     return JsonAnswer(await _begun(request, await remit_of(request), entry.tenant_id, caller, name, body))
 
 
-@router.post("/v1/intents/{action_intent_id}/begin", responses=responds_with(BegunAnswer))
+@router.post("/v1/intents/{action_intent_id}/begin")
 @leanly(_begin_one)
 async def begin(
     request: Request, remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: BeginBody
-) -> Any:
+) -> BegunAnswer:
     """
     Be permitted to execute an approved intent of the caller's own, once and for good; or be told why not.
 
@@ -77,12 +77,12 @@ async def begin(
 
 async def _begun(
     request: Request, remit: Remit, tenant_id: str, caller: Callable[[], Principal], name: str, body: BeginBody
-) -> dict[str, Any]:
+) -> BegunAnswer:
     """In the tenant's turn; where facts are looked up first, among those who wait."""
 
-    def work(*, waits: bool) -> dict[str, Any]:
+    def work(*, waits: bool) -> BegunAnswer:
         owner = caller()
-        return remit.begin(owner.tenant_id, name, key=body.key, waits=waits, **_owner(owner)).wire()
+        return view_of(remit.begin(owner.tenant_id, name, key=body.key, waits=waits, **_owner(owner)))
 
     with suppress(FactsOutdated):
         async with turns_of(request).of(tenant_id):
@@ -91,9 +91,9 @@ async def _begun(
     return await fact_waits.carry_out(tenant_id, partial(work, waits=True))
 
 
-@router.post("/v1/intents/{action_intent_id}/finish", responses=responds_with(FinishedAnswer))
+@router.post("/v1/intents/{action_intent_id}/finish")
 @leanly_of_intent("act_on_own")
-def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: FinishBody) -> Any:
+def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: FinishBody) -> FinishedAnswer:
     """Say what came of a permit; twice is once. After it has lapsed, this resolves what nobody knew."""
     finished = remit.finish(
         caller.tenant_id,
@@ -107,26 +107,30 @@ def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId,
         result=body.result.answer() if body.result else None,
         **_owner(caller),
     )
-    return finished.wire()
+    return view_of(finished)
 
 
-@router.post("/v1/intents/{action_intent_id}/renew", responses=responds_with(PermitAnswer))
+@router.post("/v1/intents/{action_intent_id}/renew")
 @leanly_of_intent("act_on_own")
-def renew(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: PermitBody) -> Any:
+def renew(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: PermitBody) -> PermitAnswer:
     """Prolong a permit by the time that it was first given for."""
-    return remit.renew(caller.tenant_id, action_intent_id, approval_id=body.approval_id, **_owner(caller)).wire()
+    return view_of(remit.renew(caller.tenant_id, action_intent_id, approval_id=body.approval_id, **_owner(caller)))
 
 
-@router.post("/v1/intents/{action_intent_id}/supplement", responses=responds_with(QuestionsAnswer))
+@router.post("/v1/intents/{action_intent_id}/supplement")
 @leanly_of_intent("act_on_own")
-def supplement(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: QuestionBody) -> Any:
+def supplement(
+    remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: QuestionBody
+) -> QuestionsAnswer:
     """Answer what people asked about an intent of the caller's own; it waits on."""
     return questions_shown(remit.supplement(caller.tenant_id, action_intent_id, text=body.text, **_owner(caller)))
 
 
-@router.post("/v1/intents/{action_intent_id}/withdraw", responses=responds_with(WithdrawnAnswer))
+@router.post("/v1/intents/{action_intent_id}/withdraw")
 @leanly_of_intent("act_on_own")
-def withdraw(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: WithdrawBody) -> Any:
+def withdraw(
+    remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: WithdrawBody
+) -> WithdrawnAnswer:
     """
     Take back an intent of the caller's own that nobody has started, or the newest that took its place; what was charged
     for it is given back.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mappin
 from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import Depends, Request
@@ -18,9 +18,11 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.identity.principal import Principal
 from remit.core.ledger.verification import Report
+from remit.core.views import ReplayAnswer
 from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
 from remit.wiring import Remit
 
+T = TypeVar("T")
 PIECE_BYTES = 64 * 1024
 """How much of an export is read at once: no thread waits for a reader."""
 LONGEST_REPLAY_S = 60
@@ -76,11 +78,11 @@ class LedgerReads:
 
     async def replay(
         self, remit: Remit, caller: Principal, changed: tuple[BoundsInForce, BoundsInForce], period: str
-    ) -> dict[str, Any]:
+    ) -> ReplayAnswer:
         """The caller's last `period` under a change of its bounds. Raises as `export` does, and `InvalidInput`."""
         return await self.within_time(caller, partial(remit.replay_change, *changed, period=period))
 
-    async def within_time(self, caller: Principal, work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    async def within_time(self, caller: Principal, work: Callable[..., T]) -> T:
         """Work that reads a whole ledger, and tells how it gets on (`advance`). Raises as `replay` does."""
         within = _Within(LONGEST_REPLAY_S)
         scope = CancelScope()

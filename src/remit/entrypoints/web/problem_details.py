@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.errors import (
     CallerMistake,
@@ -17,6 +17,10 @@ from remit.core.errors import (
     TryLater,
     Unauthenticated,
 )
+
+if TYPE_CHECKING:
+    from remit.core.views import Problem
+    from remit.core.views.base import Mistake
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,7 @@ KINDS: list[tuple[type[RemitError], int, str, str]] = [
     (CallerMistake, 422, "refused", "The request cannot be carried out"),
     (RemitError, 500, "internal", "Something is wrong here"),
 ]
-INTERNAL: dict[str, Any] = {
+INTERNAL: Problem = {
     "type": "/problems/internal",
     "title": "Something is wrong here",
     "status": 500,
@@ -44,25 +48,30 @@ INTERNAL: dict[str, Any] = {
 """What is said of an error that is nobody's mistake but ours, or our operator's."""
 
 
-def problem_of(error: RemitError) -> dict[str, Any]:
+def problem_of(error: RemitError) -> Problem:
     """The problem details of one error."""
     _, status, kind, title = next(entry for entry in KINDS if isinstance(error, entry[0]))
     if status == INTERNAL["status"]:
         # What a database or a cloud says may name accounts and paths that the caller must not see.
         log.error("something is wrong: %s", error)
-        return dict(INTERNAL)
-    problem: dict[str, Any] = {
+        return {**INTERNAL}
+    problem: Problem = {
         "type": f"/problems/{kind}",
         "title": title,
         "status": status,
         "detail": str(error),
     }
     if isinstance(error, InvalidInput):
-        problem |= _mistake(error)
+        problem["field"] = error.field
+        if error.way_out:
+            problem["way_out"] = error.way_out
         if error.others:
-            problem["errors"] = [{"detail": str(each), **_mistake(each)} for each in error.all]
+            problem["errors"] = [_mistake(each) for each in error.all]
     return problem
 
 
-def _mistake(error: InvalidInput) -> dict[str, Any]:
-    return {"field": error.field, **({"way_out": error.way_out} if error.way_out else {})}
+def _mistake(error: InvalidInput) -> Mistake:
+    mistake: Mistake = {"detail": str(error), "field": error.field}
+    if error.way_out:
+        mistake["way_out"] = error.way_out
+    return mistake

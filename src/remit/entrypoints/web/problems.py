@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +13,9 @@ from starlette.exceptions import HTTPException
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.invalid_fields import in_words
 from remit.entrypoints.web.problem_details import INTERNAL, KINDS, MEDIA_TYPE, problem_of
+
+if TYPE_CHECKING:
+    from remit.core.views import Problem
 
 REFUSALS: dict[int, tuple[str, str]] = {
     400: ("not-http", "This is not a request"),
@@ -30,7 +33,7 @@ OF_THE_REQUEST = (400, 408, 413, 414, 429, 431)
 """Those that any route may answer: they are about the request as it arrives, not about what it asks."""
 
 
-def refusal(status: int, detail: str) -> dict[str, Any]:
+def refusal(status: int, detail: str) -> Problem:
     kind, title = REFUSALS.get(status, ("", HTTPStatus(status).phrase))
     return {
         "type": f"/problems/{kind}" if kind else "about:blank",
@@ -44,7 +47,7 @@ def _no_json(why: str) -> InvalidInput:
     return InvalidInput("(body)", f"cannot be read as JSON: {why}", "send a JSON document in UTF-8")
 
 
-def answer(problem: dict[str, Any]) -> JSONResponse:
+def answer(problem: Problem) -> JSONResponse:
     headers = {"Retry-After": "1"} if problem["status"] == 503 else {}
     if problem["status"] == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -104,6 +107,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 """For the OpenAPI document: what any route may answer instead."""
 
 
-def responds_with(answer: Any, *, status: int = 200) -> dict[int | str, dict[str, Any]]:
+def responds_with(answer: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """For the OpenAPI document: the type of a route's good answer."""
     return {status: {"model": answer}}

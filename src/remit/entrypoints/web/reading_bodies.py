@@ -18,6 +18,7 @@ import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_typed_return_annotation
 from fastapi.params import Form
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -31,6 +32,7 @@ from remit.core.errors import InvalidInput
 from remit.core.identity.access import Permission
 from remit.core.json_text import WHOLE, NotJson, read_json
 from remit.entrypoints.web.callers import Entry, admit, enter, known_of, remit_of, require_within_tenant
+from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.turns import Turns
 
 PARSED_AT_ONCE_BYTES = 32 * 1024
@@ -111,7 +113,20 @@ class BodyAfterCaller(APIRoute):
 
 
 class JsonRoute(BodyAfterCaller):
-    """A route of the API: a bearer credential, then a JSON body; a query holds nothing that the route does not know."""
+    """
+    A route of the API: a bearer credential, then a JSON body; a query holds nothing that the route does not know.
+
+    The OpenAPI document shows what its endpoint says it returns; of one that returns `Any`, what `responses` say.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **settings: Any) -> None:
+        # FastAPI would check and copy every answer by that type. A type checker has, and it is JSON values already.
+        settings["response_model"] = Any
+        returned = get_typed_return_annotation(endpoint)
+        if returned is not Any:
+            good = responds_with(returned, settings.get("status_code") or 200)
+            settings["responses"] = {**good, **(settings.get("responses") or {})}
+        super().__init__(path, endpoint, **settings)
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer, LedgerPosition
 from remit.core.lifecycle import Case
+from remit.core.mirrors import view_of
 from remit.core.notifications import daily_counts
 from remit.core.notifications.daily_counts import (
     COUNTED,
@@ -38,6 +39,9 @@ from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.drop_windows import drop_windows
 from remit.flow.kept_policies import KeepPolicies, versions_named
 from remit.ports import LedgerPage, Snapshot, UnitOfWork, Writes, answer_of
+
+if TYPE_CHECKING:
+    from remit.core.views import TallyAnswer
 
 COUNTING = "tally"
 """The consumer that counts."""
@@ -283,7 +287,7 @@ class _SetStatuses(Struct, frozen=True):
         return Writes(answer=wrong, puts=[(statuses_at, self.found)] if wrong or before is None else [])
 
 
-def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: datetime) -> dict[str, Any]:
+def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: datetime) -> TallyAnswer:
     """
     Every day from the first to the last as counted so far; those on which nothing happened too.
 
@@ -300,5 +304,5 @@ def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: d
         "timezone": today.timezone,
         "today": today.date,
         "counted_to": instant(consumer.latest_at) if consumer and consumer.latest_at else None,
-        "days": [day.wire() for day in counted],
+        "days": [view_of(day) for day in counted],
     }

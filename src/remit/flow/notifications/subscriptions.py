@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import Struct
 
@@ -39,6 +39,9 @@ from remit.flow.context import Context, chain_head_key
 from remit.flow.pages import page_size
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+
+if TYPE_CHECKING:
+    from remit.core.views import DeliveryAnswer
 
 FORGOTTEN_AT_ONCE = 50
 
@@ -240,7 +243,7 @@ class DeliveryFilter(Struct, frozen=True):
     status: str | None = None
 
 
-def deliveries(context: Context, tenant_id: str, which: DeliveryFilter, limit: int) -> list[dict[str, Any]]:
+def deliveries(context: Context, tenant_id: str, which: DeliveryFilter, limit: int) -> list[DeliveryAnswer]:
     """Deliveries, done and under way, the newest first, each with its last result. Raises `InvalidInput`."""
     most = page_size(limit)
     if which.status is not None and which.status not in get_args(DeliveryStatus):

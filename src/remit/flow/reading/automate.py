@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.core.errors import NotInThatState
 from remit.core.gate.amount import in_units
@@ -14,10 +14,14 @@ from remit.core.gate.budget import Usage, split_window_id
 from remit.core.gate.charging import add_to_window
 from remit.core.gate.decision import Decision, GateInput
 from remit.core.intent import ActionIntentV1
+from remit.core.mirrors import view_of
 from remit.core.records import USAGE, Key
 from remit.flow.context import Context, bounds_key, bounds_of, found_in, intent_keys
 from remit.flow.private_values import opened_now
 from remit.lab.automate import Automation, Candidate, automate
+
+if TYPE_CHECKING:
+    from remit.core.views import CandidateAnswer, CannotAnswer, ProofAnswer, ReplayAnswer
 
 NEVER = "NEVER"
 """The reason for which there is no candidate where every one would break a property of the bounds."""
@@ -49,18 +53,22 @@ def automation(
     return bounds, intent, automate(seen)
 
 
-def candidate_wire(before: BoundsInForce, candidate: Candidate) -> dict[str, Any]:
-    """One candidate as doors show it: what it changes, and the whole bounds with that changed."""
+def candidate_wire(
+    before: BoundsInForce, candidate: Candidate, replay: ReplayAnswer | None, proof: ProofAnswer
+) -> CandidateAnswer:
+    """One candidate as doors show it: what it changes, the whole bounds with that changed, and what that would do."""
     return {
         "kinds": list(candidate.kinds),
-        "changes": [change.wire() for change in changes(before, candidate.after)],
+        "changes": [view_of(change) for change in changes(before, candidate.after)],
         "bounds": candidate.after.bounds.model_dump(mode="json"),
+        "replay": replay,
+        "proof": proof,
     }
 
 
 def cannot_wire(
     found: Automation, bounds: BoundsInForce, action_type: str, *, any_allowed: bool
-) -> dict[str, str] | None:
+) -> CannotAnswer | None:
     """
     The reasons why there is no candidate; `any_allowed` says whether one keeps the properties that the bounds have.
     """

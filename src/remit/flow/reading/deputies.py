@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.execution.assignment import Handover, deputy_of, in_force
 from remit.core.ledger.history import IntentHistory
 from remit.flow.context import Context
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
+    class Assigned(TypedDict):
+        """The person whose card it is, and who has it for now."""
+
+        assigned_to: str | None
+        deputy: str | None
+
 
 MOST_HANDOVERS = 200
 """So many of the latest are looked at."""
@@ -21,7 +31,7 @@ def handovers(context: Context, tenant_id: str, now: datetime) -> list[Handover]
 
 def assigned(
     context: Context, tenant_id: str, histories: Sequence[IntentHistory | None], now: datetime
-) -> list[dict[str, Any]]:
+) -> list[Assigned]:
     """Of each, to whom it is assigned, and the deputy who has that person's cards now."""
     names = [history.assigned_to if history is not None else None for history in histories]
     # Most tenants assign nothing, and nothing more is read for them.

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.headline import headline
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
+from remit.core.mirrors import view_of
 from remit.core.records import chain_key
 from remit.flow.amounts import amounts_in, pinned_keys
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.private_values import opened_now
 from remit.ports import Snapshot
 
-_NOTHING: dict[str, Any] = {"title": None, "target": None, "proposed_by": None, "amounts": {}, "cause": None}
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
+    from remit.core.views import AmountAnswer, TargetAnswer
+
+    class Described(TypedDict, closed=True):
+        """The part of a line of a list that is there where it was asked for."""
+
+        title: str | None
+        target: TargetAnswer | None
+        proposed_by: str | None
+        amounts: dict[str, AmountAnswer]
+        cause: str | None
 
 
-def described(context: Context, tenant_id: str, cases: Sequence[Case]) -> list[dict[str, Any]]:
+_NOTHING: Described = {"title": None, "target": None, "proposed_by": None, "amounts": {}, "cause": None}
+
+
+def described(context: Context, tenant_id: str, cases: Sequence[Case]) -> list[Described]:
     """
     Of each case its headline, target, proposer, amounts, and why it failed or was refused (`cause`), in their order.
 
@@ -35,14 +51,14 @@ def described(context: Context, tenant_id: str, cases: Sequence[Case]) -> list[d
 
 def _one(
     bounds: BoundsInForce, pinned: Snapshot, history: IntentHistory | None, intent: ActionIntentV1 | None
-) -> dict[str, Any]:
+) -> Described:
     if history is None or intent is None:
         return _NOTHING
-    amounts = {name: amount.wire() for name, amount in amounts_in(pinned, intent).items()}
-    spec, shown = bounds.action_type(intent.action_type), intent.wire()
+    amounts = {name: view_of(amount) for name, amount in amounts_in(pinned, intent).items()}
+    spec, shown = bounds.action_type(intent.action_type), view_of(intent)
     return {
         "title": headline(spec.title if spec else None, intent.as_committed.wire(), amounts),
-        "target": shown.get("target"),
+        "target": shown["target"],
         "proposed_by": intent.proposed_by,
         "amounts": amounts,
         "cause": _cause(history),

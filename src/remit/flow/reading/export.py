@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
 from remit.core.errors import NotFound
 from remit.core.ledger.entries import EVENT_TYPES, LedgerEntry
 from remit.core.ledger.seal import HeadFold
+from remit.core.mirrors import view_of
 from remit.flow.context import Context, chain_head_key, one
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+
+if TYPE_CHECKING:
+    from remit.core.views import EntryAnswer
 
 _AT_ONCE = 500
 _BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that a ledger holds."""
 
 
-def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[dict[str, Any]]:
+def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[EntryAnswer]:
     """
     Every entry of a tenant, chain by chain as of one moment, and at the end a seal written now.
 
     The seal is part of the ledger. Who keeps the export can compare it with any later one.
     """
     for entry in _export(context, tenant_id, now, by=by):
-        yield entry.wire()
+        yield view_of(entry)
 
 
 def export_lines(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[bytes]:

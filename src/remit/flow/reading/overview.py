@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from remit.core.gate.bounds import BoundsInForce
+from remit.core.mirrors import view_of
 from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.records import DAILY_COUNTS, Key
-from remit.core.values import instant, view_of
+from remit.core.values import instant
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.reading.most_used import most_used
 from remit.flow.reading.status import stops

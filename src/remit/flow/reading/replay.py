@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -20,6 +20,9 @@ from remit.flow.reading.sorted_events import sorted_events
 from remit.lab.history import MALFORMED, PastEvent, past_events
 from remit.lab.order import in_order
 from remit.lab.replay import Replay, span_of
+
+if TYPE_CHECKING:
+    from remit.core.views import ReplayAnswer
 
 Advance = Callable[[int], None]
 """Told now and then how many entries more have been read. What it raises ends the replay."""
@@ -46,7 +49,7 @@ def replay_store(
     period: str,
     now: datetime,
     advance: Advance = no_progress,
-) -> dict[str, Any]:
+) -> ReplayAnswer:
     """
     The last `period` as it would have been with `after` in force, where `before` is. Writes nothing.
 
@@ -61,7 +64,7 @@ def replay_store(
 
 def replay_lines(
     lines: Iterable[bytes], bounds: Bounds, period: str | None, advance: Advance = no_progress
-) -> dict[str, Any]:
+) -> ReplayAnswer:
     """
     Replay an exported ledger's lines, which are read twice; the period ends with its last entry.
 
@@ -87,7 +90,7 @@ def _candidate(before: BoundsInForce, after: BoundsInForce) -> BoundsInForce:
 
 def _replay(
     entries: Iterable[LedgerEntry], candidate: BoundsInForce, since: datetime, until: datetime, advance: Advance
-) -> dict[str, Any]:
+) -> ReplayAnswer:
     problem = candidate.unreadable()
     if problem is not None:
         raise InvalidInput("(bounds)", problem)
@@ -97,7 +100,7 @@ def _replay(
         # They were counted when they were read; whoever sets a limit of time still has a say.
         for event in in_order(_once(told(events, lambda _: advance(0)))):
             replay.add(event)
-    return {"tenant_id": candidate.bounds.tenant, **replay.findings.wire()}
+    return replay.findings.wire(candidate.bounds.tenant)
 
 
 def _once(events: Iterable[PastEvent]) -> Iterator[PastEvent]:

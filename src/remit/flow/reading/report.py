@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.zones import zone
@@ -16,6 +16,9 @@ from remit.core.values import check_text, instant, parse_day, parse_typed_moment
 from remit.flow.context import Context, bounds_now, pinned_type_key
 from remit.flow.private_values import opened_now
 from remit.ports import entry_cursor
+
+if TYPE_CHECKING:
+    from remit.core.views.report import PeriodReport, ReportedSeal
 
 _AT_ONCE = 500
 MOST_ENTRIES = 200_000
@@ -46,7 +49,7 @@ def timezone_of(context: Context, tenant_id: str, now: datetime) -> str:
 
 def report(
     context: Context, tenant_id: str, first: datetime, before: datetime, now: datetime, verified: Report | None
-) -> dict[str, Any]:
+) -> PeriodReport:
     """A report from `first` on and before `before`. Raises `InvalidInput` for a period that is none."""
     if first >= before:
         raise InvalidInput("to", f"{instant(before)} is not after {instant(first)}", "name a later end")
@@ -97,10 +100,11 @@ def _about(context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> 
     return found
 
 
-def _last_seal(context: Context, tenant_id: str) -> dict[str, Any] | None:
+def _last_seal(context: Context, tenant_id: str) -> ReportedSeal | None:
     """The seal of the last export: what a copy that is kept elsewhere ends with."""
     sealed = context.store.recent(tenant_id, ["LEDGER_SEALED"], None, None, 1)
     if not sealed:
         return None
     (entry,) = sealed
-    return {"at": entry.at, "by": entry.actor, "hash": entry.hash, **entry.data}
+    # Beside what is read of it here stands what the seal itself says.
+    return cast("ReportedSeal", {"at": entry.at, "by": entry.actor, "hash": entry.hash, **entry.data})

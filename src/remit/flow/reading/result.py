@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.errors import NotFound
 from remit.core.execution.result import ReadResult, StoredResult, readable
@@ -12,8 +12,11 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.records import chain_key, result_key
 from remit.flow.context import Context, one, pinned_type_key
 
+if TYPE_CHECKING:
+    from remit.core.views import ResultAnswer
 
-def result(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> dict[str, Any]:
+
+def result(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> ResultAnswer:
     """
     The tool's answer, checked against the hash that the ledger tells.
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.execution.sample import Sample
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
+from remit.core.mirrors import view_of
 from remit.core.records import SAMPLE, case_key, chain_key
+from remit.core.values import instant
 from remit.flow.context import Context
 from remit.flow.pages import page_size
 from remit.flow.private_values import opened_now
 from remit.flow.reading.described import described
+
+if TYPE_CHECKING:
+    from remit.core.views import RefAnswer, SampledAnswer
 
 MOST_COUNTED = 100
 
 
 def sampled(
     context: Context, tenant_id: str, account_id: str | None, after: str | None, limit: int, now: datetime
-) -> tuple[list[dict[str, Any]], str | None]:
+) -> tuple[list[SampledAnswer], str | None]:
     """By the intents' ids, and the cursor of the next page, which is the last one's id."""
     rows = (
         row
@@ -39,7 +44,7 @@ def sampled_count(context: Context, tenant_id: str, now: datetime) -> int:
     return sum(1 for _ in islice(rows, MOST_COUNTED))
 
 
-def _described(context: Context, tenant_id: str, rows: Sequence[Sample]) -> list[dict[str, Any]]:
+def _described(context: Context, tenant_id: str, rows: Sequence[Sample]) -> list[SampledAnswer]:
     """Each with what it was and what came of it; one that was judged meanwhile is left out."""
     places = [(case_key(tenant_id, row.action_intent_id), chain_key(tenant_id, row.action_intent_id)) for row in rows]
     seen = context.store.read([key for place in places for key in place])
@@ -52,16 +57,20 @@ def _described(context: Context, tenant_id: str, rows: Sequence[Sample]) -> list
     told = described(context, tenant_id, [case for _, case, _ in known])
     return [
         {
-            **row.wire(),
+            "action_intent_id": row.action_intent_id,
+            "account_id": row.account_id,
+            "action_type": row.action_type,
+            "ended_at": instant(row.ended_at),
+            "shown_until": instant(row.shown_until),
             "status": case.status,
             "digest": case.digest,
             **words,
-            "parameters": intent.wire()["parameters"] if intent else None,
+            "parameters": view_of(intent)["parameters"] if intent else None,
             "external_object_refs": _refs(history),
         }
         for (row, case, history), intent, words in zip(known, intents, told, strict=True)
     ]
 
 
-def _refs(history: IntentHistory) -> list[dict[str, Any]]:
-    return [ref.wire() for ref in history.outcome.external_object_refs] if history.outcome else []
+def _refs(history: IntentHistory) -> list[RefAnswer]:
+    return [view_of(ref) for ref in history.outcome.external_object_refs] if history.outcome else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,6 +17,9 @@ from remit.core.values import ApprovalSource, instant
 from remit.flow.context import Context
 from remit.flow.pages import page_size
 from remit.ports import Snapshot, cursor_of, entry_cursor
+
+if TYPE_CHECKING:
+    from remit.core.views import ToldAnswer
 
 _MOST_LOOKS = 10
 MOST_AT_ONCE = 100
@@ -42,19 +45,19 @@ class TimelineFilter(Struct, frozen=True):
             return after
         return f"{instant(self.before)}|"
 
-    def wants(self, told: dict[str, Any]) -> bool:
-        return bool(told["text"]) and self.approval_source in (None, told["approval_source"])
+    def wants(self, told: ToldAnswer) -> bool:
+        return self.approval_source in (None, told["approval_source"])
 
 
 def timeline(
     context: Context, tenant_id: str, which: TimelineFilter, after: str | None, limit: int
-) -> tuple[list[dict[str, Any]], str | None]:
+) -> tuple[list[ToldAnswer], str | None]:
     """
     Events, newest first, each in one sentence, and the cursor of the next page.
 
     Where the filter leaves much out, a page may hold fewer and still have a next one.
     """
-    told: list[dict[str, Any]] = []
+    told: list[ToldAnswer] = []
     after = which.begins(after)
     types = TOLD if which.event_types is None else [name for name in TOLD if name in which.event_types]
     for _ in range(_MOST_LOOKS):
@@ -65,7 +68,7 @@ def timeline(
                 return told, None
             after = entry_cursor(entry)
             sentence = _told(entry, seen)
-            told += [sentence] if which.wants(sentence) else []
+            told += [sentence] if sentence is not None and which.wants(sentence) else []
             if len(told) == limit:
                 return told, after
         if len(entries) < limit:
@@ -100,7 +103,7 @@ class StreamCursor(Struct, frozen=True):
 class Followed(Struct, frozen=True):
     """The sentences behind a cursor, each with the cursor's text after it, and whether more is there already."""
 
-    told: list[tuple[str, dict[str, Any]]]
+    told: list[tuple[str, ToldAnswer]]
     cursor: StreamCursor
     more: bool
 
@@ -142,8 +145,8 @@ def since(context: Context, tenant_id: str, cursor: StreamCursor) -> Followed:
     for entry, behind in new:
         sentence = _told(entry, seen)
         if cursor.met is not None:
-            cursor.met.passed(LedgerPosition.of(entry), told=sentence["text"] is not None)
-        if sentence["text"]:
+            cursor.met.passed(LedgerPosition.of(entry), told=sentence is not None)
+        if sentence is not None:
             told.append((replace(cursor, position=behind).text(), sentence))
     after = replace(cursor, position=found.position)
     if cursor.met is not None and not page.more:
@@ -151,12 +154,16 @@ def since(context: Context, tenant_id: str, cursor: StreamCursor) -> Followed:
     return Followed(told, after, page.more)
 
 
-def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:
+def _told(entry: LedgerEntry, seen: Snapshot) -> ToldAnswer | None:
+    """Its sentence, and what it is about; `None` for what the timeline does not tell."""
     history = seen.get(chain_key(entry.tenant_id, entry.action_intent_id)) if entry.action_intent_id else None
     intent, decision = (history.intent, history.decision) if history else (None, None)
+    text = narrate(entry, intent)
+    if text is None:
+        return None
     return {
         "at": entry.at,
-        "text": narrate(entry, intent),
+        "text": text,
         "event_type": entry.event_type,
         "actor": entry.actor,
         "account_id": entry.account_id,

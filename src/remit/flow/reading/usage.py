@@ -19,8 +19,9 @@ from remit.core.gate.budget import (
     tenant_usage_id,
 )
 from remit.core.gate.limit import LimitInForce, Scope
+from remit.core.mirrors import view_of
 from remit.core.records import USAGE, Key
-from remit.core.values import instant, view_of
+from remit.core.values import instant
 from remit.flow.context import Context, bounds_key, bounds_of, stops_keys, stops_over
 from remit.ports import Snapshot
 

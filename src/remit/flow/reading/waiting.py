@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct, field
 
@@ -21,6 +21,9 @@ from remit.core.waiting_counts import ANYBODY, KINDS_COUNTED, CountKind, Waiting
 from remit.flow.context import Context, bounds_key, bounds_now, bounds_of
 from remit.flow.reading.deputies import handovers
 from remit.ports import QueueLine, QueuePlace
+
+if TYPE_CHECKING:
+    from remit.core.views import QueueGroupsAnswer
 
 MOST_GROUPED = 1000
 """So many groups of a kind are told, the largest: agents may name as many accounts as they like."""
@@ -71,7 +74,7 @@ class WaitingGroups(Struct, frozen=True):
     by_type: Sequence[tuple[str, int]]
     by_account: Sequence[tuple[str, int]]
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> QueueGroupsAnswer:
         return {
             "total": self.total,
             "assigned": self.assigned,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Condition
-from typing import Any
+from typing import TYPE_CHECKING
 
 from remit.core.errors import InvalidInput, TryLater
 from remit.core.gate.bounds import Bounds, BoundsInForce, nothing_set, replace_bounds
@@ -18,6 +18,9 @@ from remit.core.gate.bounds_checks import check_never_texts
 from remit.core.gate.never import never_problem, never_sources
 from remit.flow.context import Context
 from remit.lab.proof import NeverAnswer, compare, prove_never
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import ProofAnswer
 
 MOST_AT_ONCE = 2
 WAIT_S = 5.0
@@ -85,16 +88,16 @@ def _broken_in_words(answer: NeverAnswer) -> str:
     return f"{answer.never} is not proved: {'; '.join(each.problem for each in answer.not_proved)}"
 
 
-def prove_change(before: BoundsInForce, after: BoundsInForce, never: Sequence[str] = ()) -> dict[str, Any]:
+def prove_change(before: BoundsInForce, after: BoundsInForce, never: Sequence[str] = ()) -> ProofAnswer:
     """The relation of `after` to `before`, and whether its own properties and these hold of it."""
     properties = list(dict.fromkeys([*after.bounds.never, *never]))
     with _TURNS.of(after.bounds.tenant):
         comparison = compare(before, after)
         answers = prove_never(after, properties) if properties else []
-    return {**comparison.wire(), "never": [answer.wire() for answer in answers]}
+    return comparison.wire(answers)
 
 
-def prove_written(bounds: Bounds, against: Bounds, never: Sequence[str] = ()) -> dict[str, Any]:
+def prove_written(bounds: Bounds, against: Bounds, never: Sequence[str] = ()) -> ProofAnswer:
     """Prove bounds as people write them, in force or not. Raises `InvalidInput` for those that do not load."""
     return prove_change(_as_if_in_force(against), _as_if_in_force(bounds), never)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -16,6 +16,9 @@ from remit.core.gate.fact import Fact, FactSpec, KeptKind, KeptValue, not_had
 from remit.core.gate.parameters_schema import ParametersSchema
 from remit.core.intent import Proposal, complete, parse_proposal
 from remit.core.values import instant
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import ExampleAnswer, SaidAnswer
 
 Course = Literal["RUNS", "ASKS", "BLOCKED", "REFUSED"]
 """It runs alone, a person is asked, a person is asked and cannot approve it, or no door stores it."""
@@ -31,7 +34,7 @@ class Said(Struct, frozen=True):
     reason: str
     explanation: str
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> SaidAnswer:
         return {"course": self.course, "reason": self.reason, "explanation": self.explanation}
 
 
@@ -42,7 +45,7 @@ class Example(Struct, frozen=True):
     now: datetime
     facts: Mapping[str, Mapping[str, KeptValue] | None]
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ExampleAnswer:
         said = self.proposal.model_dump(mode="json", exclude_none=True, exclude={"tenant_id"})
         return {"action": said, "at": instant(self.now), "facts": dict(self.facts)}
 

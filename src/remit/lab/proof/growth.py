@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from remit.core.gate.bounds import Bounds
 from remit.core.gate.budget import merge
 from remit.core.gate.limit import give_autonomy
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import LimitChangeAnswer
 
 Growth = Literal["WIDER", "NARROWER"]
 
@@ -22,7 +25,7 @@ class LimitChange(Struct, frozen=True):
     before: int | str | None
     after: int | str | None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> LimitChangeAnswer:
         return {"path": self.path, "change": self.change, "before": self.before, "after": self.after}
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 
 from remit.lab.proof.example import Course, Example, Said
 from remit.lab.proof.growth import LimitChange
+
+if TYPE_CHECKING:
+    from remit.core.views.bounds import DifferentAnswer, NeverProvedAnswer, NotProvedAnswer, ProofAnswer
 
 Verdict = Literal["EQUAL", "NARROWER", "WIDER", "INCOMPARABLE", "NOT_PROVED"]
 VERDICTS: Mapping[Verdict, str] = {
@@ -33,7 +36,7 @@ class NotProved(Struct, frozen=True):
     rule: str | None = None
     construct: str | None = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> NotProvedAnswer:
         return {"rule": self.rule, "construct": self.construct, "problem": self.problem}
 
 
@@ -44,7 +47,7 @@ class Witness(Struct, frozen=True):
     before: Said
     after: Said
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> DifferentAnswer:
         return {**self.example.wire(), "before": self.before.wire(), "after": self.after.wire()}
 
 
@@ -72,17 +75,19 @@ class Proof(Struct, frozen=True):
         found = [each for each in (self.wider, self.narrower) if isinstance(each, tuple)]
         return list(dict.fromkeys(problem for problems in found for problem in problems))
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self, never: Sequence[NeverAnswer] = ()) -> ProofAnswer:
+        """With what was proved of properties."""
         return {
             "verdict": self.verdict,
             "wider": _wire(self.wider),
             "narrower": _wire(self.narrower),
             "not_proved": [problem.wire() for problem in self.not_proved],
             "limits": [limit.wire() for limit in self.limits],
+            "never": [answer.wire() for answer in never],
         }
 
 
-def _wire(direction: Direction) -> Mapping[str, Any] | None:
+def _wire(direction: Direction) -> DifferentAnswer | None:
     return direction.wire() if isinstance(direction, Witness) else None
 
 
@@ -97,7 +102,7 @@ class NeverAnswer(Struct, frozen=True):
     def holds(self) -> bool:
         return self.example is None and not self.not_proved
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> NeverProvedAnswer:
         return {
             "never": self.never,
             "holds": self.holds,

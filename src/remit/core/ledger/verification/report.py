@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from remit.core.views import ReportAnswer
 
 INVARIANTS = {
     1: "a window's counter equals the unreleased policy approvals charged to it",
@@ -78,7 +81,7 @@ class Report(Struct):
         self.broken_count += part.broken_count
         self.newer |= part.newer
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> ReportAnswer:
         return {
             "ok": self.ok,
             "tenant_id": self.tenant_id,
