@@ -2,9 +2,11 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from remit.core.errors import InvalidInput, TryLater
 from remit.stores.sql import SqlStore
 from remit.testing.samples import TENANT, appending, make_entry
 from remit.testing.store_contract import StoreContract
@@ -44,3 +46,45 @@ def test_a_file_may_have_any_name(tmp_path, monkeypatch, name, relative):
 
     assert (tmp_path / name).is_file()
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name.rpartition("/")[2]]
+
+
+def test_a_relative_path_is_from_the_directory_in_which_it_was_opened(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with closing(SqlStore.open("sqlite:///remit.db")) as store:
+        store.transact([appending(make_entry("i-1"))])
+
+        monkeypatch.chdir("elsewhere")
+
+        store.transact([appending(make_entry("i-2"))])
+        assert len(list(store.export(TENANT))) == 2
+    assert not any((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_directory_that_is_gone_is_told(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with pytest.raises(InvalidInput, match="does not exist"):
+        SqlStore.open("sqlite:///remit.db")
+
+
+def test_a_copy_that_is_still_empty_is_left_alone_and_served_once_it_is_there(tmp_path):
+    path, backup = tmp_path / "remit.db", tmp_path / "backup.db"
+    with closing(SqlStore.open(f"sqlite:///{path}")) as store:
+        store.transact([appending(make_entry("before"))])
+        with closing(sqlite3.connect(path)) as driver:
+            driver.execute(f"VACUUM INTO '{backup}'")
+        for end in ("", "-wal", "-shm"):
+            Path(f"{path}{end}").unlink()
+
+        path.touch()
+        with pytest.raises(TryLater):
+            store.tenants()
+        assert [path.stat().st_size, *tmp_path.glob("remit.db-*")] == [0]
+        path.write_bytes(backup.read_bytes())
+
+        assert [entry.action_intent_id for entry in store.export(TENANT)] == ["before"]
+        store.transact([appending(make_entry("after"))])

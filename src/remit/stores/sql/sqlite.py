@@ -71,9 +71,14 @@ class Sqlite:
         self._path = Path(path)
         if self._path.is_dir():
             raise InvalidInput("url", f"{self._path} is a directory", "name a file in it")
+        directory = InvalidInput("url", f"the directory {self._path.parent} does not exist", "create it first")
         if not self._path.parent.is_dir():
-            raise InvalidInput("url", f"the directory {self._path.parent} does not exist", "create it first")
-        self._file = SqliteFile(self._path)
+            raise directory
+        try:
+            # Whoever changes this process's directory later means no other file.
+            self._file = SqliteFile(self._path.absolute())
+        except FileNotFoundError:
+            raise directory from None
         self.name = f"SQLite {path}"
 
     def exists(self) -> bool:
