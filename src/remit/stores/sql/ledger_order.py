@@ -56,7 +56,11 @@ class LedgerOrder(Protocol):
         ...
 
     def newest(self, fetch: Fetch, known: Row | None) -> tuple[bool, Row | None]:
-        """Is the segment there that this answered before; and the last segment of now, for the next time."""
+        """
+        Is the segment there that this answered before; and the last segment of now, for the next time.
+
+        Of two the one with the larger first value is the later one.
+        """
         ...
 
     def unsettled(self, fetch: Fetch, tenant_id: str, kinds: int) -> list[bytes]:
@@ -152,7 +156,7 @@ class TransactionOrder:
         WHERE tenant_id = :tenant AND position >= {_HORIZON} AND kinds & :kinds <> 0"""
     _NEWEST = f"""SELECT EXISTS (SELECT 1 FROM {SEGMENTS} AS known WHERE known.tenant_id = :tenant
             AND known.position = :position AND known.at_us = :at AND known.entry_id = :id),
-        tenant_id, position, at_us, entry_id FROM {SEGMENTS} ORDER BY position DESC LIMIT 1"""
+        position, tenant_id, at_us, entry_id FROM {SEGMENTS} ORDER BY position DESC LIMIT 1"""
     _TENANTS_OF_ONE = f"SELECT DISTINCT tenant_id FROM {SEGMENTS} WHERE position = :position"
 
     def head(self, fetch: Fetch) -> str:
@@ -195,7 +199,7 @@ class TransactionOrder:
         return ChangedTenants(list(names), _before_transaction(last + 1), more=True)
 
     def newest(self, fetch: Fetch, known: Row | None) -> tuple[bool, Row | None]:
-        tenant_id, position, at_us, entry_id = known or ("", 0, 0, "")
+        position, tenant_id, at_us, entry_id = known or (0, "", 0, "")
         given = {"tenant": tenant_id, "position": position, "at": at_us, "id": entry_id}
         return _still(known, fetch(self._NEWEST, given))
 

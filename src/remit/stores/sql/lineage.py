@@ -27,8 +27,21 @@ class Lineage:
 
         Asked over a connection before all else: of what is read behind it nothing is of before that.
         """
-        # Who comes later sees a later moment, and so the segment that is noted here.
+        # Not while it is asked: of several connections one may hang, and the others go on.
         with self._lock:
-            is_there, self._last = self._order.newest(fetch, self._last)
-            self._number += not is_there
+            number, known = self._number, self._last
+        # Whoever noted what is known had its answer before this is asked, and so this sees no earlier moment.
+        is_there, last = self._order.newest(fetch, known)
+        with self._lock:
+            if self._number != number:
+                # Another one found that out meanwhile. On which side of it this looks nobody knows: on the safe one.
+                return number
+            if not is_there:
+                self._number, self._last = number + 1, last
+            elif _is_later(last, self._last):
+                self._last = last
             return self._number
+
+
+def _is_later(last: Row | None, known: Row | None) -> bool:
+    return last is not None and (known is None or last[0] > known[0])
