@@ -72,6 +72,22 @@ def test_no_more_tenants_than_so_many_are_remembered(open_store, store_kind, ane
 
 
 @ON_SQL
+def test_an_intent_that_moves_on_while_some_statuses_are_counted_is_counted_once(open_store, store_kind, monkeypatch):
+    store, another = open_store(store_kind), open_store(store_kind)
+    another.transact([putting_cases(make_case("i-1", status="AWAITING_APPROVAL"))])
+    kept_counts = status_counts.kept_counts
+
+    def and_then_it_moves(rows):
+        found = kept_counts(rows)
+        another.transact([putting_cases(make_case("i-1", status="APPROVED"))])
+        return found
+
+    monkeypatch.setattr(status_counts, "kept_counts", and_then_it_moves)
+
+    assert store.counts(TENANT, ["AWAITING_APPROVAL", "APPROVED"]) == {"AWAITING_APPROVAL": 1}
+
+
+@ON_SQL
 def test_counts_stay_exact_while_others_end_intents(open_store, store_kind, anew):
     store, another = open_store(store_kind), open_store(store_kind)
     many, done = 60, threading.Event()

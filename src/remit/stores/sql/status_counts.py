@@ -57,6 +57,13 @@ class CountedStatuses:
             return self._anew(fetch, tenant_id, history)
         return {**standing(fetch, tenant_id, OPEN), **ended.counts}
 
+    def some(self, driver: Any, tenant_id: str, statuses: Sequence[Status]) -> dict[str, int]:
+        """Of statuses without `SUCCEEDED`, where they stand."""
+        if not WAITING.isdisjoint(statuses) and not WAITING.issuperset(statuses):
+            # Two looks then: what moves on between them would count twice, or not at all.
+            self._dialect.see_one_moment(driver)
+        return standing(partial(self._dialect.fetch, driver), tenant_id, statuses)
+
     def _since(self, fetch: Fetch, tenant_id: str, known: _Ended) -> StatusCounts | None:
         """Numbers of those that have ended in each way by now. `None` if too much is to be read for it."""
         order = self._dialect.order

@@ -51,7 +51,7 @@ from remit.stores.sql.readers import Readers
 from remit.stores.sql.recent_entries import recent_entries
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment
 from remit.stores.sql.sqlite import Sqlite
-from remit.stores.sql.status_counts import CountedStatuses, standing
+from remit.stores.sql.status_counts import CountedStatuses
 from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import Begun, SqlWriter
@@ -336,7 +336,7 @@ class SqlStore:
 
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
         if statuses is not None and queries.PLAIN not in statuses:
-            return standing(self._fetched, tenant_id, statuses)
+            return self._readers.borrow(lambda driver: self._statuses.some(driver, tenant_id, statuses))
         found = self._readers.borrow(lambda driver: self._statuses.all(driver, tenant_id))
         return {status: n for status, n in found.items() if statuses is None or status in statuses}
 
