@@ -7,6 +7,7 @@ import pytest
 from remit.core.records import case_key
 from remit.ports import UnitOfWork, Writes
 from remit.stores.sql import status_counts
+from remit.stores.sql.waiting_counts import kept_counts
 from remit.testing.samples import OTHER, TENANT, make_case, make_entry, make_object, putting, putting_cases
 from tests.waiting import ended, happened
 
@@ -75,14 +76,13 @@ def test_no_more_tenants_than_so_many_are_remembered(open_store, store_kind, ane
 def test_an_intent_that_moves_on_while_some_statuses_are_counted_is_counted_once(open_store, store_kind, monkeypatch):
     store, another = open_store(store_kind), open_store(store_kind)
     another.transact([putting_cases(make_case("i-1", status="AWAITING_APPROVAL"))])
-    kept_counts = status_counts.kept_counts
 
     def and_then_it_moves(rows):
         found = kept_counts(rows)
         another.transact([putting_cases(make_case("i-1", status="APPROVED"))])
         return found
 
-    monkeypatch.setattr(status_counts, "kept_counts", and_then_it_moves)
+    monkeypatch.setattr("remit.stores.sql.status_counts.kept_counts", and_then_it_moves)
 
     assert store.counts(TENANT, ["AWAITING_APPROVAL", "APPROVED"]) == {"AWAITING_APPROVAL": 1}
 

@@ -79,6 +79,30 @@ def test_every_field_of_a_form_that_is_no_list_is_refused_if_it_stands_twice(sha
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "bounds/form",
+        "bounds/warnings",
+        "bounds/rule",
+        "bounds/rule/text",
+        "bounds/types/CREATE_NOTE",
+        "telling",
+        "telling/browsers",
+    ],
+)
+def test_a_name_in_a_form_of_any_shape_is_refused_if_it_stands_twice(shared, path):
+    cookie = shared.remit.begin_session(Principal("ann", ACME, ALL))
+    _, csrf = shared.remit.session(cookie)
+    client = shared.client(None)
+    client.cookies.set("remit_session", cookie)
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-CSRF-Token": csrf}
+
+    answer = client.post(f"/console/{path}", content=f"daily:a=10&daily:a=9000&csrf={csrf}", headers=headers)
+
+    assert answer.status_code == 422 and "daily:a: stands 2 times in this form" in answer.text, answer.text
+
+
+@pytest.mark.parametrize(
     ("opened", "url"),
     [
         (open_store, "dynamodb://remit?region=eu-central-1&region=eu-west-1"),

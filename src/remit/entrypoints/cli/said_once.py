@@ -49,5 +49,10 @@ def is_single(param: Any) -> bool:
 def _given_before(ctx: Any) -> set[str]:
     if ctx is None:
         return set()
-    given = {name for param in ctx.command.params if ctx.params.get(param.name) for name in param.opts}
+    given = {name for param in ctx.command.params if _is_given(ctx, param) for name in param.opts}
     return given | _given_before(ctx.parent)
+
+
+def _is_given(ctx: Any, param: Any) -> bool:
+    source = ctx.get_parameter_source(param.name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -23,6 +23,7 @@ from remit.entrypoints.console.controls import Control, Declared, control_of, de
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.entrypoints.web.reading_bodies import texts_of
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
@@ -45,9 +46,13 @@ class EditedField:
     """The schema has it, and the intent does not."""
 
 
+LISTS = frozenset({"notice"})
+"""The fields of such forms that may stand several times: who takes them reads them by itself."""
+
+
 async def form_fields(request: Request) -> dict[str, str]:
-    """The values of a form of any shape."""
-    return {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
+    """The values of a form of any shape. Raises `InvalidInput` for one that is no list and stands there twice."""
+    return texts_of(await request.form(), LISTS)
 
 
 Said = Annotated[dict[str, str], Depends(form_fields)]

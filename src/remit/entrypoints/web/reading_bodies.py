@@ -213,6 +213,19 @@ class SingleNames:
             raise mistake
 
 
+def texts_of(form: FormData, several: Collection[str]) -> dict[str, str]:
+    """
+    The texts of a form of any shape, by name.
+
+    Raises `InvalidInput` for a name that stands there twice, unless it is among `several`: of those it is the last.
+    """
+    texts = {name: text for name, text in form.multi_items() if isinstance(text, str)}
+    mistake = _twice(texts.keys() - set(several), (name for name, _ in form.multi_items()), "in this form")
+    if mistake is not None:
+        raise mistake
+    return texts
+
+
 def _fields(dependant: Dependant, kind: str) -> Iterator[Any]:
     yield from getattr(dependant, kind)
     for inner in dependant.dependencies:
