@@ -48,6 +48,16 @@ def test_a_row_says_what_it_can_and_the_rest_says_what_is_left():
     }
 
 
+def test_bounds_that_nothing_fits_between_stay_in_the_rest():
+    schema = {"properties": {"a": {"type": "number", "minimum": 5, "maximum": -1}}}
+
+    split = split_schema(schema)
+
+    assert [(row.path, row.minimum, row.maximum) for row in split.rows] == [("a", None, None)]
+    assert split.rest == {"properties": {"a": {"minimum": 5, "maximum": -1}}}
+    assert join_schema(split, schema) == schema
+
+
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from([0.5, 1.0, 1e300, "a", "5", ""])
 KEYWORDS = {
     "type": st.sampled_from(["string", "number", "integer", "boolean", "object", "array", "null", ["string"], 5]),

@@ -126,11 +126,21 @@ def _taken(inner: dict[str, Any]) -> dict[str, Any]:
     kind: Kind = inner.pop("type") if isinstance(said, str) and said in _KINDS else "any"
     found: dict[str, Any] = {"kind": kind}
     if kind in NUMBERS or kind == "any":
-        found |= {name: inner.pop(name) for name in ("minimum", "maximum") if _is_number(inner.get(name))}
+        found |= _bounds_taken(inner)
     choices = inner.get("enum")
     if isinstance(choices, list) and 1 <= len(choices) <= MOST_CHOICES and all(fits(kind, each) for each in choices):
         found["choices"] = tuple(inner.pop("enum"))
     return found
+
+
+def _bounds_taken(inner: dict[str, Any]) -> dict[str, Any]:
+    bounds = {name: inner[name] for name in ("minimum", "maximum") if _is_number(inner.get(name))}
+    if len(bounds) == 2 and bounds["maximum"] < bounds["minimum"]:
+        # Nothing fits then, which no row may say.
+        return {}
+    for name in bounds:
+        del inner[name]
+    return bounds
 
 
 # --- and back ---
