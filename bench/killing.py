@@ -9,6 +9,7 @@ effects must be 0; an intent of the second half whose worker died in its call en
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import subprocess
@@ -133,5 +134,8 @@ def _statuses(remit: Remit) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    sys.exit(main(int(given[0]) if given else 2000, given[1] if len(given) > 1 else None))
+    parser = argparse.ArgumentParser(prog="./dev kill", description="SIGKILL at random: second effects must be 0.")
+    parser.add_argument("intents", nargs="?", type=int, default=2000)
+    parser.add_argument("database", nargs="?", help="a URL; a new SQLite file if there is none")
+    given = parser.parse_args()
+    sys.exit(main(given.intents, given.database))
