@@ -64,6 +64,20 @@ class Kept:
                     into.write(rows)
 
 
+def put_older(way, url, revision):
+    """Put an empty database of an older release in its place."""
+    if way == "postgres":
+        with psycopg.connect(url) as connection:
+            for name in _tables(connection):
+                connection.execute(f'DROP TABLE "{name}" CASCADE')
+        migrate(url, revision)
+        return
+    kept = Kept(way, url)
+    kept.copy.unlink()
+    migrate(f"sqlite:///{kept.copy}", revision)
+    kept.put_back()
+
+
 def _tables(connection):
     found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     return [name for (name,) in found]
@@ -241,6 +255,22 @@ def test_what_is_measured_of_all_tenants_is_of_it(world, keep):
     kept.put_back()
 
     assert world.app.measure().waiting == {TENANT: 1}
+
+
+@pytest.mark.parametrize("revision", ["2003", "2011"])
+def test_one_of_an_older_release_says_what_to_do_and_is_upgraded_by_that(world, way, url, opened, revision):
+    world.submit("i-1")
+
+    put_older(way, url, revision)
+    with pytest.raises(TryLater, match=r"schema is not the one .* start them again"):
+        world.submit("i-2")
+    with pytest.raises(TryLater, match=r"schema is not the one .* start them again"):
+        world.app.verify(TENANT)
+
+    again = World(opened, clock=world.clock)
+    again.apply()
+    assert again.submit("i-2").result == "AUTO_EXECUTED"
+    again.assert_sound()
 
 
 def test_while_the_file_is_gone_nothing_is_done_and_none_is_made(sqlite_url, open_store, monkeypatch):
