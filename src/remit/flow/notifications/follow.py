@@ -150,7 +150,7 @@ class LedgerFollower:
 
 
 class NotePosition(Struct, frozen=True):
-    """Write down how far every tenant was followed, unless it is known to be further; what is `of_before` says nothing."""
+    """Write down how far every tenant was followed, unless it is known to be further; `of_before` does not count."""
 
     position: str
     of_before: str = ""
