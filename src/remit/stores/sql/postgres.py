@@ -280,6 +280,9 @@ class Postgres:
             return DriverFault.LOST
         return DriverFault.REFUSED if isinstance(cause, psycopg.Error) else None
 
+    def is_of_another_schema(self, cause: BaseException) -> bool:
+        return isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)
+
     def refusal(self, error: BaseException) -> InvalidInput | None:
         cause = driver_error(error)
         if not isinstance(cause, psycopg.Error):
