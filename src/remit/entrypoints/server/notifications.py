@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.entrypoints.server.ending import until_nothing_is_left
 from remit.flow.notifications.deliver import DueOutbox
 from remit.wiring import Remit
 
@@ -30,8 +31,11 @@ AT_ONCE_PER_TENANT = 4
 
 
 @contextmanager
-def notifying(remit: Remit) -> Iterator[None]:
-    """Follow and tell as long as the context; what happened in it is followed before it ends."""
+def notifying(remit: Remit, *, to_the_end: bool = False) -> Iterator[None]:
+    """
+    Follow and tell as long as the context, and once more when it ends; `to_the_end`, until all that happened in it is
+    followed.
+    """
     stop = threading.Event()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="remit-telling") as pool:
         deliveries = DeliveryPool(remit, pool)
@@ -42,7 +46,10 @@ def notifying(remit: Remit) -> Iterator[None]:
         finally:
             stop.set()
             thread.join()
-            _round(remit, deliveries)
+            if to_the_end:
+                until_nothing_is_left(lambda: _round(remit, deliveries))
+            else:
+                _round(remit, deliveries)
 
 
 def _until(remit: Remit, deliveries: DeliveryPool, stop: threading.Event) -> None:
@@ -55,14 +62,15 @@ def _until(remit: Remit, deliveries: DeliveryPool, stop: threading.Event) -> Non
         pause = spent if more else max(LOOK_S, 3 * spent)
 
 
-def _round(remit: Remit, deliveries: DeliveryPool) -> bool:
-    """True if there may be more to follow already."""
+def _round(remit: Remit, deliveries: DeliveryPool) -> bool | None:
+    """True if there may be more to follow already, `None` where that is put off."""
     try:
         more = remit.follow()
         deliveries.take_out(remit.due_deliveries())
         return more
     except (TryLater, OutcomeUnknown) as error:
         log.warning("following the ledger again in a moment: %s", error)
+        return None
     except Exception:
         # Whatever it was, the next look finds what this one left: executions go on beside it.
         log.exception("following the ledger failed and is tried again")
