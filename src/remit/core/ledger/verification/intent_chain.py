@@ -61,7 +61,7 @@ class IntentChain:
         self.private = private
         # Without the chain itself in them: a circle would hold every entry until garbage is looked for.
         broken = partial(_broken_at, report, where)
-        self.in_force = InForceChecks(own.configs, own.stops, own.by_bounds, partial(broken, 8))
+        self.in_force = InForceChecks(own, partial(broken, 8))
         self.proposed: Data = {}
         self.intent: Data = {}
         self.edited_by: str | None = None
