@@ -26,7 +26,6 @@ from remit.core.ledger.verification.entry_data import (
     owner_of,
     seen_limits,
     source_of,
-    uncounted,
     window_ends,
     written_for_another,
 )
@@ -154,16 +153,16 @@ class IntentChain:
                 config=self.configs.get(self.decision["config_sequence"]) if self.decision else None,
                 account_id=of_kind(str, self.intent["account_id"]),
                 action_type=of_kind(str, self.intent["action_type"]),
-                at=datetime.fromisoformat(entry["at"]),
+                at=moment(entry["at"]),
                 ends=window_ends(seen := seen_limits(self.decision)),
                 intent=lambda: self.value.stored,
-                uncounted=uncounted(seen),
+                seen=seen,
             )
         )
 
     def _charged_elsewhere(self, charges: list[Charge]) -> bool:
-        own = {f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant"}
-        others = {owner_of(charge.window_id) for charge in charges} - own
+        own = f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant"
+        others = {owner for charge in charges if (owner := owner_of(charge.window_id)) not in own}
         for owner in sorted(others):
             self.broken(7, f"it was charged to {owner}")
         return bool(others)
