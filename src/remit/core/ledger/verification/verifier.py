@@ -297,8 +297,8 @@ def _others_named(entry: LedgerLine) -> list[tuple[str, Any]]:
 
 def _carried(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     carried = [data[name] for name in _CARRIED if name in data]
-    parts = [part for part in carried if type(part) is dict or isinstance(part, Mapping)]
-    if isinstance(bounds := data.get("bounds"), Mapping):
+    parts = [part for part in carried if part is not None and (type(part) is dict or isinstance(part, Mapping))]
+    if "bounds" in data and isinstance(bounds := data["bounds"], Mapping):
         parts.append({"tenant_id": bounds.get("tenant")})
     return parts
 

@@ -36,11 +36,8 @@ WindowBounds = tuple[datetime, datetime]
 
 
 def _span(charge: Charge) -> WindowBounds | None:
-    """Those of budgets name their day; where it begins and ends, rules of time zones say."""
     starts_at, ends_at = charge.starts_at, charge.ends_at
-    if starts_at is UNSET or ends_at is UNSET or not is_of_named_limit(charge.window_id):
-        return None
-    return starts_at, ends_at
+    return None if starts_at is UNSET or ends_at is UNSET else (starts_at, ends_at)
 
 
 class Window(Struct):
@@ -56,6 +53,8 @@ class Window(Struct):
     used: int = 0
     watched: int = 0
     used_at_watched: int = 0
+    named: bool = False
+    """Is it of a limit with a name?"""
     span: WindowBounds | None = None
     differs: bool = False
     """Do its charges say different things of when it begins and ends?"""
@@ -161,8 +160,10 @@ class Windows:
         window = self._windows.get(window_id)
         if window is None:
             live = self._watch.get(window_id, _UNUSED) if self._watch else _UNUSED
-            window = self._windows[window_id] = Window(watched=live.position)
-        window.add(charge.position, by, used_after, _span(charge))
+            named = is_of_named_limit(window_id)
+            window = self._windows[window_id] = Window(watched=live.position, named=named)
+        # Those of budgets name their day; where it begins and ends, rules of time zones say.
+        window.add(charge.position, by, used_after, _span(charge) if window.named else None)
 
     def by_id(self) -> dict[str, Window]:
         return self._windows
@@ -170,7 +171,7 @@ class Windows:
     def add_all(self, windows: Mapping[str, Window]) -> None:
         """Those of the part that follows."""
         for window_id, window in windows.items():
-            self._windows.setdefault(window_id, Window()).add_all(window)
+            self._windows.setdefault(window_id, Window(named=window.named)).add_all(window)
 
     def charge(self, charged: Charged) -> None:
         """Hold a charge against the bounds that it saw; where those are not known, that is another finding."""
