@@ -12,7 +12,16 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
 from remit.core.identity.principal import Principal
 from tests.entrypoints.http_world import ACME, Silent, World, http_world
@@ -96,7 +105,10 @@ def browser() -> Iterator[KeptContexts]:
     arguments = [*ARGUMENTS, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=path, args=arguments)
+            browser = playwright.chromium.launch(executable_path=path, args=arguments, timeout=PATIENCE_S * 1000)
+        except TimeoutError:
+            # It is there.
+            raise
         except Error as error:
             missing(f"Chromium ({str(error).splitlines()[0]})", "install it, or 'playwright install chromium'")
         yield KeptContexts(browser)
@@ -109,15 +121,14 @@ class Looker:
     def __init__(self, context: BrowserContext, world: World) -> None:
         self.context, self.world = context, world
         self.complaints: list[str] = []
+        self._provoked: list[str] = []
         self.page = self.open()
 
     def open(self) -> Page:
         page = self.context.new_page()
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on(
-            "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
-        )
+        page.on("console", self._note_said)
         page.on("request", lambda asked: self._note_elsewhere(asked.url))
         return page
 
@@ -134,8 +145,16 @@ class Looker:
         return self.page
 
     def forgets(self, *complaints: str) -> None:
-        """What a test provoked on purpose."""
+        """What a test provoked on purpose, and has been told."""
         self.complaints[:] = [said for said in self.complaints if not any(part in said for part in complaints)]
+
+    def provokes(self, *complaints: str) -> None:
+        """What a test provokes on purpose, and may be told of at any time until it ends."""
+        self._provoked += complaints
+
+    @property
+    def unprovoked(self) -> list[str]:
+        return [said for said in self.complaints if not any(part in said for part in self._provoked)]
 
 
 @contextmanager
@@ -157,7 +176,7 @@ def looker(
             token = world.remit.make_link(Principal(name, tenant, frozenset(roles)), leads_to="/console/")
             made.goes(f"/console/link/{token}")
         yield made
-    assert made.complaints == []
+    assert made.unprovoked == []
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from remit import Remit
 from remit.core.errors import TryLater
 from remit.core.execution.result import StoredResult
 from remit.core.records import RESULT, result_key
+from remit.entrypoints.server import erasing
 from remit.entrypoints.server.worker import work
 from remit.testing.samples import putting
 from tests.flow.world import TENANT, FarSide, bounds, proposal
@@ -41,6 +42,49 @@ def test_a_worker_that_works_until_nothing_is_left_erases_all_whose_time_is_over
     assert left(remit) == 0
 
 
+def test_what_came_to_its_end_since_the_last_look_is_erased_too(remit):
+    remit.results.erase_over()
+    keep(remit, 100, over=True)
+
+    work(remit, until_idle=True)
+
+    assert left(remit) == 0
+
+
+def test_what_keeps_it_from_erasing_at_the_end_is_waited_for(remit, monkeypatch):
+    erase_over, asked = remit.results.erase_over, []
+
+    def held_once_at_the_end(*, at_once=False):
+        if at_once and not asked:
+            asked.append(1)
+            raise TryLater("held by another writer")
+        return erase_over(at_once=at_once)
+
+    remit.results.erase_over()
+    monkeypatch.setattr(remit.results, "erase_over", held_once_at_the_end)
+    monkeypatch.setattr(erasing, "LOOK_S", 0.01)
+    keep(remit, 1, over=True)
+
+    work(remit, until_idle=True)
+
+    assert (asked, left(remit)) == ([1], 0)
+
+
+def test_a_store_that_is_held_for_good_ends_it(remit, monkeypatch):
+    asked = []
+
+    def held(**_):
+        asked.append(1)
+        raise TryLater("held by another writer")
+
+    monkeypatch.setattr(remit.results, "erase_over", held)
+    monkeypatch.setattr(erasing, "LOOK_S", 0.001)
+
+    work(remit, until_idle=True)
+
+    assert len(asked) >= 10
+
+
 def test_results_whose_time_is_not_over_stay(remit):
     keep(remit, 3, over=False)
 
@@ -52,7 +96,7 @@ def test_results_whose_time_is_not_over_stay(remit):
 def test_while_results_are_erased_executions_go_on(remit, monkeypatch):
     begun, go_on, stop = threading.Event(), threading.Event(), threading.Event()
 
-    def erase_slowly():
+    def erase_slowly(**_):
         begun.set()
         happened(go_on, what="the end of erasing")
         return 0
@@ -74,11 +118,11 @@ def test_while_results_are_erased_executions_go_on(remit, monkeypatch):
 def test_what_keeps_it_from_erasing_keeps_it_once(remit, monkeypatch, error):
     stop, erase_over, asked = threading.Event(), remit.results.erase_over, []
 
-    def held_once():
+    def held_once(**asked_for):
         asked.append(1)
         if len(asked) == 1:
             raise error
-        return erase_over()
+        return erase_over(**asked_for)
 
     monkeypatch.setattr(remit.results, "erase_over", held_once)
     keep(remit, 1, over=True)

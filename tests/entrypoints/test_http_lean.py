@@ -12,7 +12,8 @@ import pytest
 from remit.core.errors import Unauthenticated
 from remit.core.identity.principal import Principal
 from remit.entrypoints.web.callers import Entry, principals_of
-from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, OWN, person, proposal
+from remit.entrypoints.web.settings import HttpSettings
+from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, OWN, http_world, person, proposal
 
 PROPOSE, GATE, BEGIN = "/v1/intents", "/v1/gate", "/v1/intents?begin=true"
 DECLARED = "&"
@@ -47,6 +48,14 @@ def declared(path):
 
 
 WITHOUT_ID = {name: value for name, value in proposal("i").items() if name != "action_intent_id"}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Takes no large bodies, and shows its metrics to everybody."""
+    settings = HttpSettings(largest_body_bytes=100_000, metrics_open=True)
+    with http_world(tmp_path_factory.mktemp("small"), settings) as world:
+        yield world
 
 
 @pytest.mark.parametrize(
@@ -136,6 +145,44 @@ def test_a_proposal_that_is_begun_is_answered_as_declared(shared, query, body):
     lean, usual = both(shared.client("agent"), f"{BEGIN}{query}", body)
 
     assert lean == usual
+
+
+BAD_BODIES = [b"{", b'{"a": 1, "a": 2}', {"no": "field"}, [], b" " * 100_001]
+
+
+@pytest.mark.parametrize("body", BAD_BODIES, ids=lambda body: repr(body)[:20])
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        *(
+            (path, "more=1")
+            for path in (PROPOSE, GATE, *(f"{PROPOSE}/i/{verb}" for verb in ("begin", "reject", "erase")))
+        ),
+        *((PROPOSE, query) for query in ("begin=true&begin=true", "begin=true&more=1")),
+    ],
+)
+def test_of_a_bad_query_and_a_bad_body_every_route_names_the_query(small, path, query, body):
+    client = small.client("agent")
+    headers = {"Content-Type": "application/json"}
+    # In pieces, so that nobody knows before how much comes.
+    content = iter([body if isinstance(body, bytes) else json.dumps(body).encode()])
+
+    answer = client.post(f"{path}?{query}", content=content, headers=headers)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, query.rpartition("&")[2].partition("=")[0])
+
+
+def test_a_body_that_says_that_it_is_too_large_comes_to_no_route_on_any_path(small):
+    for path in (PROPOSE, f"{PROPOSE}/i/begin", f"{PROPOSE}/i/erase"):
+        assert asked(small.client("operator"), path, b" " * 100_001).status_code == 413
+
+    (timed,) = (line for line in small.client("operator").get("/metrics").text.splitlines() if _counts(line, "413"))
+    assert 'route="(none)"' in timed
+    assert timed.endswith(" 3.0")
+
+
+def _counts(line, status):
+    return line.startswith("remit_http_request_duration_seconds_count") and f'status="{status}"' in line
 
 
 @pytest.mark.parametrize("verb", ["begin", "finish", "renew", "withdraw", "supplement"])

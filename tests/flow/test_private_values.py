@@ -439,6 +439,25 @@ def test_headlines_of_queue_lists_and_reports_say_no_private_value(world, title)
         assert not [secret for secret in SECRETS if secret in said]
 
 
+@pytest.mark.parametrize("path", ["target", "target.entity_id"])
+def test_lists_and_reports_say_no_private_target_and_its_card_shows_it(world, path):
+    world.apply(action_types={TYPE: {**type_of(), "private": [path, "why"], "sample": 1}})
+    queued(world, "waits")
+    submit(world, "ran")
+    world.settle()
+    erase(world, "ran", paths=["why"])
+
+    listed, _ = world.app.intents(TENANT, describe=True)
+    begin, end = (world.app.moment_of(TENANT, "from", day) for day in ("2026-03-10", "2026-03-11"))
+    reported = world.app.report(TENANT, begin, end)
+
+    assert [line["target"]["entity_id"].keys() for line in listed] == [{"$committed"}] * 2
+    assert any("dora erased why of" in change["text"] for change in reported["changes"])
+    assert NAME not in json.dumps([listed, reported])
+    ((waiting,), _), ((sampled,), _) = world.app.queue(TENANT), world.app.sampled(TENANT)
+    assert waiting["target"] == sampled["target"] == ASKED["target"]
+
+
 def test_people_outside_are_told_no_private_value(new_world):
     world, receiver = notifying_world(new_world)
     world.apply(action_types={TYPE: {**type_of(), "private": PRIVATE}})

@@ -18,8 +18,10 @@ import pytest
 from remit.app.answer_feed import AnswerFeed
 from remit.core.errors import TryLater
 from remit.core.records import DAILY_COUNTS, USAGE
+from remit.flow.notifications.follow import LedgerFollower
 from remit.stores.sql import SqlStore, migrate
 from remit.stores.sql.sqlite import Sqlite
+from remit.testing.faults import StoreWrapper
 from tests.waiting import ended, happened, until
 
 from .world import OTHER, TENANT, TYPE, World
@@ -62,6 +64,20 @@ class Kept:
                 connection.execute(f'DELETE FROM "{name}"')
                 with connection.cursor().copy(f'COPY "{name}" FROM STDIN') as into:
                     into.write(rows)
+
+
+def put_older(way, url, revision):
+    """Put an empty database of an older release in its place."""
+    if way == "postgres":
+        with psycopg.connect(url) as connection:
+            for name in _tables(connection):
+                connection.execute(f'DROP TABLE "{name}" CASCADE')
+        migrate(url, revision)
+        return
+    kept = Kept(way, url)
+    kept.copy.unlink()
+    migrate(f"sqlite:///{kept.copy}", revision)
+    kept.put_back()
 
 
 def _tables(connection):
@@ -198,6 +214,31 @@ def test_the_ledger_is_followed_from_where_it_was_followed_to(world, keep, opene
     world.assert_sound()
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_also_where_it_is_restored_between_a_look_and_the_note_of_how_far_it_came(
+    world, keep, opened, monkeypatch, restarted
+):
+    done(world, "i-1")
+    world.app.follow()
+    kept, note = keep(), LedgerFollower._note
+    done(world, *(f"lost-{number}" for number in range(5)))
+    world.clock.pass_(minutes=1)
+    monkeypatch.setattr(LedgerFollower, "_note", lambda *given: (kept.put_back(), note(*given)))
+    world.app.follow()
+    monkeypatch.undo()
+
+    world.app.follow()
+    world.clock.pass_(minutes=1)
+    world.app.follow()
+    if restarted:
+        world = World(opened, clock=world.clock)
+    done(world, "i-2")
+    world.app.follow()
+
+    (day,) = opened().scan(DAILY_COUNTS, TENANT)
+    assert sum(line.count for line in day.decisions) == 2
+
+
 def test_who_waits_looks_again_and_hears_of_what_happens_in_it(world, keep):
     world.queued("i-1")
     kept = keep()
@@ -241,6 +282,51 @@ def test_what_is_measured_of_all_tenants_is_of_it(world, keep):
     kept.put_back()
 
     assert world.app.measure().waiting == {TENANT: 1}
+
+
+def test_who_begins_to_wait_while_it_is_restored_hears_of_what_happens_in_it(world, keep):
+    world.queued("i-1")
+    kept = keep()
+    for number in range(20):
+        world.queued(f"lost-{number}")
+    feed = AnswerFeed(lambda: world.inner)
+    others, restored = [feed.enter("others", lambda: None)], []
+
+    class RestoredMeanwhile(StoreWrapper):
+        def ledger_position(self, tenant_id, since=None):
+            position = super().ledger_position(tenant_id, since)
+            if tenant_id == TENANT and not restored:
+                restored.append(kept.put_back())
+                until(lambda: feed._history, what="the reader has begun anew")
+            return position
+
+    feed._store = lambda: RestoredMeanwhile(world.inner)
+    heard = threading.Event()
+    waiter = feed.enter(TENANT, heard.set)
+    waiter.follow("i-1")
+    heard.clear()
+
+    world.approve("i-1")
+
+    happened(heard, what="the answer is told")
+    for each in (waiter, *others):
+        each.leave()
+
+
+@pytest.mark.parametrize("revision", ["2003", "2011"])
+def test_one_of_an_older_release_says_what_to_do_and_is_upgraded_by_that(world, way, url, opened, revision):
+    world.submit("i-1")
+
+    put_older(way, url, revision)
+    with pytest.raises(TryLater, match=r"schema is not the one .* start them again"):
+        world.submit("i-2")
+    with pytest.raises(TryLater, match=r"schema is not the one .* start them again"):
+        world.app.verify(TENANT)
+
+    again = World(opened, clock=world.clock)
+    again.apply()
+    assert again.submit("i-2").result == "AUTO_EXECUTED"
+    again.assert_sound()
 
 
 def test_while_the_file_is_gone_nothing_is_done_and_none_is_made(sqlite_url, open_store, monkeypatch):

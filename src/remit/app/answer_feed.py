@@ -79,17 +79,19 @@ class AnswerFeed:
 
     def enter(self, tenant_id: str, wake: Wake) -> Waiter:
         """`wake` is called from another thread, and may be called for nothing: whoever is woken looks."""
-        position: str | None = None
-        while not self._entered(tenant_id, position):
+        position, history = "", None
+        while not self._entered(tenant_id, position, history):
+            history = self._history
             # Before anything is read of what is waited for: whatever happens then is behind it.
             position = self._store().ledger_position(tenant_id)
         self._stirred.set()
         return Waiter(self, tenant_id, wake)
 
-    def _entered(self, tenant_id: str, position: str | None) -> bool:
+    def _entered(self, tenant_id: str, position: str, history: int | None) -> bool:
         with self._lock:
             if tenant_id not in self._tenants:
-                if position is None:
+                # The position may be of a database that was restored since: it is asked for once more.
+                if history != self._history:
                     return False
                 self._tenants[tenant_id] = _OfTenant(position)
                 # What was written since may have been passed over already.

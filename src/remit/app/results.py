@@ -62,10 +62,14 @@ class Results(Part):
         erasing = erase_results.EraseResult(self.context, tenant_id, action_intent_id, by, credential, reason, now)
         return self._one(erasing.unit())
 
-    def erase_over(self) -> int:
-        """Erase results whose time is over, now and then; answers how many. Asked too soon, it looks at nothing."""
+    def erase_over(self, *, at_once: bool = False) -> int:
+        """
+        Erase results whose time is over, now and then; answers how many. Asked too soon, it looks at nothing, unless
+        it is to be `at_once`.
+        """
         now = self.clock.now()
-        if self._looked_at is not None and abs(now - self._looked_at) < ERASED_EVERY:
+        looked_lately = self._looked_at is not None and abs(now - self._looked_at) < ERASED_EVERY
+        if looked_lately and not at_once:
             return 0
         began = time.monotonic()
         erased = erase_results.erase_over(self.context, now, self._pace.most)

@@ -342,13 +342,14 @@ TOLD: tuple[EventType, ...] = tuple(kind for kind, words in _WORDS.items() if wo
 
 def narrate(entry: LedgerEntry, intent: ActionIntentV1 | None) -> str | None:
     """
-    One sentence about one entry of a type in `TOLD`.
+    One sentence about one entry of a type in `TOLD`; it says no private value, also of an intent that was opened.
 
     `None` for the steps on Autopilot's way to what it did: the outcome tells them.
     """
     action = ""
     if intent is not None:
-        about = f" on {target(intent.target.wire())}" if intent.target else ""
+        told = intent.as_committed.target
+        about = f" on {target(told.wire())}" if told else ""
         action = f"{intent.action_type}{about} for {intent.account_id}"
     sentence = _WORDS[entry.event_type].sentence
     return sentence(entry.data, action, name(entry.actor)) if sentence else None

@@ -17,11 +17,13 @@ LOOK_S = 1.0
 """How often it is asked for; how often it looks, it knows itself (`Results.erase_over`)."""
 _OF_ITS_TIME = 3
 """So many times as long as it took the store is left to other writers."""
+_MOST_PUT_OFF = 10
+"""So many times in a row the store is asked again at the end, while it answers `TryLater`."""
 
 
 @contextmanager
 def erasing(remit: Remit, *, to_the_end: bool) -> Iterator[None]:
-    """Erase as long as the context; `to_the_end`, also whatever is left when it ends."""
+    """Erase as long as the context; `to_the_end`, also whatever is over when it ends."""
     stop = threading.Event()
     thread = threading.Thread(target=_until, args=(remit, stop), name="remit-erasing", daemon=True)
     thread.start()
@@ -30,23 +32,34 @@ def erasing(remit: Remit, *, to_the_end: bool) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        while to_the_end and _round(remit):
-            pass
+        if to_the_end:
+            _erase_all(remit)
 
 
 def _until(remit: Remit, stop: threading.Event) -> None:
     pause = 0.0
     while not stop.wait(pause):
         began = time.monotonic()
-        erased = _round(remit)
+        erased = _round(remit, at_once=False)
         pause = _OF_ITS_TIME * (time.monotonic() - began) if erased else LOOK_S
 
 
-def _round(remit: Remit) -> int:
+def _erase_all(remit: Remit) -> None:
+    """Look once more, whenever the last look was. A store that is held by others is waited for, a while."""
+    put_off = 0
+    while put_off < _MOST_PUT_OFF and (erased := _round(remit, at_once=True)) != 0:
+        put_off = put_off + 1 if erased is None else 0
+        if erased is None:
+            time.sleep(LOOK_S)
+
+
+def _round(remit: Remit, *, at_once: bool) -> int | None:
+    """The number of results that it erased; `None` where that is put off."""
     try:
-        return remit.results.erase_over()
+        return remit.results.erase_over(at_once=at_once)
     except (TryLater, OutcomeUnknown) as error:
         log.warning("results whose time is over are erased in a moment: %s", error)
+        return None
     except Exception:
         # Whatever it was, they are over for readers already, and the next look finds them.
         log.exception("erasing results whose time is over failed and is tried again")

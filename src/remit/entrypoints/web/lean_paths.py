@@ -47,11 +47,16 @@ class LeanPaths:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        try:
+            bounded = bounded_body(self._largest, scope, receive)
+        except HTTPException:
+            # Refused behind, like one for any other path: it comes to no route.
+            await self._app(scope, receive, send)
+            return
         scope["route"] = route
         response: Response | None
         try:
-            request = Request(scope, bounded_body(self._largest, scope, receive))
-            request, response = await route.answer(request)
+            request, response = await route.answer(Request(scope, bounded))
         except (RemitError, HTTPException) as error:
             response = answer_to(error)
         if response is None:

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import iscoroutinefunction
 from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
@@ -59,7 +60,7 @@ class BodyAfterCaller(APIRoute):
 
     def get_route_handler(self) -> Handler:
         handle = self._in_turn(super().get_route_handler())
-        names = SingleNames.of(self.dependant)
+        names = self.single_names
 
         async def handle_after(request: Request) -> Response:
             await self.let_in(request)
@@ -81,6 +82,10 @@ class BodyAfterCaller(APIRoute):
             return await taking(request)
 
         return handle_once if names.queries or names.headers else taking
+
+    @cached_property
+    def single_names(self) -> SingleNames:
+        return SingleNames.of(self.dependant)
 
     def _in_turn(self, handle: Handler) -> Handler:
         # One that is a coroutine sees to its threads itself.
@@ -130,17 +135,27 @@ class JsonRoute(BodyAfterCaller):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
-        known = {field.alias for field in _fields(self.dependant, "query_params")}
 
         async def handle_known(request: Request) -> Response:
-            unknown = next((name for name in request.query_params if name not in known), None)
-            if unknown is not None:
+            mistake = self.unknown_in(request)
+            if mistake is not None:
                 await self.let_in(request)
-                # `dryrun=true` would put in force what was only to be looked at, and `statuses=FAILED` list everything.
-                raise InvalidInput(unknown[:100], "is not known in this query", _way_out(known))
+                raise mistake
             return await handle(request)
 
         return handle_known
+
+    def unknown_in(self, request: Request) -> InvalidInput | None:
+        """A name in its query that the route does not know."""
+        unknown = next((name for name in request.query_params if name not in self._known), None)
+        if unknown is None:
+            return None
+        # `dryrun=true` would put in force what was only to be looked at, and `statuses=FAILED` list everything.
+        return InvalidInput(unknown[:100], "is not known in this query", _way_out(self._known))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(field.alias for field in _fields(self.dependant, "query_params"))
 
     async def let_in(self, request: Request) -> None:
         await admit(request)
@@ -170,6 +185,11 @@ class LeanRoute(JsonRoute):
             body, value = await _body_and_value(request) if self.takes_body() else (b"", None)
         except ClientDisconnect:
             raise HTTPException(400, "the body broke off") from None
+        except (InvalidInput, HTTPException):
+            # Of two mistakes every route names the query's first. With a good body, what is unusual is left alone.
+            if (mistake := self.unknown_in(request) or self.single_names.mistake_in(request)) is not None:
+                raise mistake from None
+            raise
         answer = await _LEAN[self.endpoint](request, entry, value)
         return (_ReadRequest(request, body, value) if answer is None else request), answer
 

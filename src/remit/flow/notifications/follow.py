@@ -53,6 +53,9 @@ class LedgerFollower:
         self._failed: dict[str, datetime] = {}
         self._counting = Counting()
         self._history = 0
+        self._noted = ""
+        self._of_before = ""
+        """Noted by this process, and maybe of the database that was there before, though it stands in this one."""
 
     def follow(self, context: Context, clock: Callable[[], datetime]) -> bool:
         """One bounded round. True if there may be more already."""
@@ -87,10 +90,12 @@ class LedgerFollower:
     def _begin_in(self, history: int) -> None:
         """Forget what is known of a database that was restored since."""
         self._history, self._position, self._noted_at, self._counting = history, "", None, Counting()
+        # Between the look that found it and its note the database may have become another one.
+        self._of_before = self._noted
 
     def _begin(self, context: Context) -> None:
         noted = one(context, FOLLOWED_TO)
-        if noted is not None:
+        if noted is not None and noted.position != self._of_before:
             self._position = noted.position
             return
         # First: whatever is written while tenants are listed comes behind it.
@@ -138,21 +143,24 @@ class LedgerFollower:
         rested = self._noted_at is None or abs(now - self._noted_at) >= NOTED_EVERY
         if self._changed or self._failed or not (rested and self._moved):
             return
-        answer_of(context.store.transact([NotePosition(self._position).unit()]))
+        # Kept first: what is asked to be written may have been, whatever is answered.
+        self._noted = self._position
+        answer_of(context.store.transact([NotePosition(self._position, self._of_before).unit()]))
         self._noted_at, self._moved = now, False
 
 
 class NotePosition(Struct, frozen=True):
-    """Write down how far every tenant was followed, unless it is known to be further."""
+    """Write down how far every tenant was followed, unless it is known to be further; `of_before` does not count."""
 
     position: str
+    of_before: str = ""
 
     def unit(self) -> UnitOfWork[None]:
         return UnitOfWork([FOLLOWED_TO], self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[None]:
         before = snapshot.get(FOLLOWED_TO)
-        if before is not None and before.position >= self.position:
+        if before is not None and before.position >= self.position and before.position != self.of_before:
             return Writes(answer=None)
         return Writes(answer=None, puts=[(FOLLOWED_TO, LedgerConsumer(position=self.position))])
 

@@ -39,6 +39,8 @@ def described(context: Context, tenant_id: str, cases: Sequence[Case]) -> list[D
     """
     Of each case its headline, target, proposer, amounts, and why it failed or was refused (`cause`), in their order.
 
+    No private value is said: that is for whoever opens the one intent.
+
     Chains, private values and pinned types are read together, whatever the length of the page.
     """
     keys = [chain_key(tenant_id, case.action_intent_id) for case in cases]
@@ -55,10 +57,10 @@ def _one(
     if history is None or intent is None:
         return _NOTHING
     amounts = {name: view_of(amount) for name, amount in amounts_in(pinned, intent).items()}
-    spec, shown = bounds.action_type(intent.action_type), view_of(intent)
+    spec, said = bounds.action_type(intent.action_type), view_of(intent.as_committed)
     return {
-        "title": headline(spec.title if spec else None, intent.as_committed.wire(), amounts),
-        "target": shown["target"],
+        "title": headline(spec.title if spec else None, said, amounts),
+        "target": said["target"],
         "proposed_by": intent.proposed_by,
         "amounts": amounts,
         "cause": _cause(history),

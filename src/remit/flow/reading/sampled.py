@@ -54,6 +54,7 @@ def _described(context: Context, tenant_id: str, rows: Sequence[Sample]) -> list
         if case is not None and history is not None and history.sample_answer is None:
             known.append((row, case, history))
     intents = opened_now(context.store, [history for _, _, history in known])
+    shown_as = [view_of(intent) for intent in intents]
     told = described(context, tenant_id, [case for _, case, _ in known])
     return [
         {
@@ -65,10 +66,12 @@ def _described(context: Context, tenant_id: str, rows: Sequence[Sample]) -> list
             "status": case.status,
             "digest": case.digest,
             **words,
-            "parameters": view_of(intent)["parameters"] if intent else None,
+            # Whoever judges what ran is shown it, as on the card of what waits.
+            "target": shown["target"] if shown else None,
+            "parameters": shown["parameters"] if shown else None,
             "external_object_refs": _refs(history),
         }
-        for (row, case, history), intent, words in zip(known, intents, told, strict=True)
+        for (row, case, history), shown, words in zip(known, shown_as, told, strict=True)
     ]
 
 

@@ -186,6 +186,10 @@ class Dialect(Protocol):
         """`None` if the error is not the database's."""
         ...
 
+    def is_of_another_schema(self, cause: BaseException) -> bool:
+        """Does the driver's own error say that a table, a column or an index of ours is not there?"""
+        ...
+
     def refusal(self, error: BaseException) -> InvalidInput | None:
         """The obstacle to opening this database that waiting does not clear away, and the way out."""
         ...
@@ -211,6 +215,10 @@ def driver_error(error: BaseException) -> BaseException:
 
 WAS_MOVED = "was moved to"
 """Said by the triggers of a database that a migration has closed."""
+_ANOTHER_SCHEMA = (
+    "its schema is not the one with which this process works: a database of another release was put in its place. "
+    "End every process of Remit that has it open and start them again: the first to start upgrades it"
+)
 
 
 def raise_ours(error: Exception, dialect: Dialect) -> NoReturn:
@@ -231,6 +239,9 @@ def _ours(cause: Exception, dialect: Dialect) -> RemitError:
     if WAS_MOVED in said:
         # The triggers' word: somebody who waits, and asks where it is served from now on, is answered.
         return TryLater(said)
+    if dialect.is_of_another_schema(cause):
+        # Nothing was written, and once somebody has done that the same request is carried out.
+        return TryLater(f"{said}; {_ANOTHER_SCHEMA}")
     if isinstance(cause, dialect.errors.operational) or dialect.fault(cause) is DriverFault.LOST:
         return TryLater(said)
     return RemitError(said)

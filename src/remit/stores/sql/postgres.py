@@ -251,7 +251,10 @@ class Postgres:
         def tell() -> None:
             try:
                 alone[:] = alone or [self._alone()]
-                alone[0].execute(f"NOTIFY {_QUEUED}")
+                # One call, in which the interpreter is let go of once: deciding goes on meanwhile.
+                answer = alone[0].pgconn.exec_(_TELL)
+                if answer.status != psycopg.pq.ExecStatus.COMMAND_OK:
+                    raise psycopg.errors.error_from_result(answer)
             except Exception as error:
                 log.info("others are not told of what is queued, and find it by looking: %s: %s", self.name, error)
                 _close(alone)
@@ -276,6 +279,9 @@ class Postgres:
         if _is_lost(cause):
             return DriverFault.LOST
         return DriverFault.REFUSED if isinstance(cause, psycopg.Error) else None
+
+    def is_of_another_schema(self, cause: BaseException) -> bool:
+        return isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)
 
     def refusal(self, error: BaseException) -> InvalidInput | None:
         cause = driver_error(error)
@@ -390,6 +396,7 @@ def _beginning(driver: Connection) -> list[Statement]:
 
 
 _BEGIN, _COMMIT = Statement(b"BEGIN"), Statement(b"COMMIT")
+_TELL = f"NOTIFY {_QUEUED}".encode()
 _BEGIN_READING = Statement(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 

@@ -52,6 +52,7 @@ _CANNOT_BE_OPENED = {
     sqlite3.SQLITE_NOTADB: "name another file, or put back the database that stood there",
     sqlite3.SQLITE_CORRUPT: "put back the file from a backup",
 }
+_IS_NOT_THERE = re.compile("no such (table|column|index): |table [^ ]+ has no column named ")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -208,6 +209,10 @@ class Sqlite:
         if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             return DriverFault.LOST
         return DriverFault.REFUSED if isinstance(cause, sqlite3.Error) else None
+
+    def is_of_another_schema(self, cause: BaseException) -> bool:
+        # No number of its own comes with it: its words are all there is.
+        return isinstance(cause, sqlite3.OperationalError) and _IS_NOT_THERE.match(str(cause)) is not None
 
     def refusal(self, error: BaseException) -> InvalidInput | None:
         cause = driver_error(error)
