@@ -180,16 +180,20 @@ def intent_digest(
     `parameters` may be in that form already; then the rest may be as it stands in an intent: of all that is covered,
     only they hold numbers of the caller's own. `form` writes what is not.
     """
-    given = {"target": target, "on_behalf_of": on_behalf_of, "delegation": delegation}
-    executed = {
+    executed: dict[str, Any] = {
         "tenant_id": tenant_id,
         "account_id": account_id,
         "action_type": action_type,
         "parameters": parameters,
         "expires_at": expires_at,
         "registry_version": registry_version,
-        **{name: value for name, value in given.items() if value is not None},
     }
+    if target is not None:
+        executed["target"] = target
+    if on_behalf_of is not None:
+        executed["on_behalf_of"] = on_behalf_of
+    if delegation is not None:
+        executed["delegation"] = delegation
     return sha256_hex(canonical_plain(executed) if isinstance(parameters, Raw) else form(executed))
 
 

@@ -66,6 +66,8 @@ def as_taken(charge: Charge) -> Charge:
     return charge.changed(used_after=0, position=0)
 
 
+# Every charge of an account's day names it.
+@lru_cache(maxsize=1024)
 def owner_of(window_id: str) -> str:
     """The owner of a window, by its id."""
     if is_of_named_limit(window_id):
