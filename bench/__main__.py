@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import agents, commands, contention, dynamodb, gateway, isolation, processor, profile, races, rivals
+from bench import agents, commands, contention, dynamodb, floor, gateway, isolation, processor, profile, races, rivals
 from bench.facts import fact_cost
 from bench.idle import idle
 from bench.lab import lab
@@ -88,6 +88,8 @@ SQLITE: Sequence[tuple[str, int, float, Callable[[Remit, int], Measured]]] = (
     ("SQLite, 32 concurrent callers in one process", 3200, 2.5, partial(by_callers, callers=32)),
     ("SQLite, batches of 200", 4000, 5.0, partial(in_batches, size=200)),
 )
+SHARING = (1, 32, 200)
+"""So many intents share a transaction in these rows, at most."""
 
 
 def main() -> int:
@@ -97,6 +99,8 @@ def main() -> int:
         if options.profile:
             console.print(profile.table(Path(folder)))
             console.print(processor.table(_processor(Path(folder))))
+            targets = {what: (size, target) for size, (what, _, target, _) in zip(SHARING, SQLITE, strict=True)}
+            console.print(floor.table(floor.floors(Path(folder), targets)))
             return 0
         for measure in _plan(Path(folder), options):
             if found := measure():
