@@ -134,7 +134,10 @@ def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers(monkeyp
         over.set()
 
 
-def test_no_tenant_takes_every_place(monkeypatch):
+@pytest.mark.parametrize("looked_at", [notifications.FIRST_LOOKED_AT, 4])
+def test_no_tenant_takes_every_place(monkeypatch, looked_at):
+    # What is due of the greedy one is the longest due, and more than is looked at first.
+    monkeypatch.setattr(notifications, "FIRST_LOOKED_AT", looked_at)
     monkeypatch.setattr(post, "TIMEOUT_S", 3 * PATIENCE_S)
     over, busy = threading.Event(), threading.Event()
 

@@ -28,6 +28,8 @@ AT_ONCE = 8
 """How many messages are tried at once,"""
 AT_ONCE_PER_TENANT = 4
 """and how many of one tenant's."""
+FIRST_LOOKED_AT, MOST_LOOKED_AT = 1000, 16_000
+"""So many of what is due are looked at, the longest due first; while there is room four times as many, up to this."""
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def _round(remit: Remit, deliveries: DeliveryPool) -> bool | None:
     """True if there may be more to follow already, `None` where that is put off."""
     try:
         more = remit.follow()
-        deliveries.take_out(remit.due_deliveries())
+        deliveries.take_out()
         return more
     except (TryLater, OutcomeUnknown) as error:
         log.warning("following the ledger again in a moment: %s", error)
@@ -85,11 +87,22 @@ class DeliveryPool:
         self._lock = threading.Lock()
         self._out: set[DueOutbox] = set()
 
-    def take_out(self, due: list[DueOutbox]) -> None:
+    def take_out(self) -> None:
         """As many as there is room for; the others are due again at the next look."""
-        for which in due:
-            if self._enter(which):
-                self._pool.submit(self._deliver, which)
+        most = FIRST_LOOKED_AT
+        while True:
+            due = self._remit.due_deliveries(most)
+            for which in due:
+                if self._enter(which):
+                    self._pool.submit(self._deliver, which)
+            if len(due) < most or self._is_full() or most >= MOST_LOOKED_AT:
+                return
+            # One tenant's many stand before what others have waited with for less long.
+            most *= 4
+
+    def _is_full(self) -> bool:
+        with self._lock:
+            return len(self._out) >= AT_ONCE
 
     def _enter(self, which: DueOutbox) -> bool:
         with self._lock:
