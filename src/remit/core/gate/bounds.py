@@ -39,7 +39,7 @@ from remit.core.gate.limit import (
 from remit.core.gate.never import MOST_NEVER, Never
 from remit.core.gate.parameters_schema import ParametersSchema
 from remit.core.gate.period import window_of
-from remit.core.gate.plan import Plans
+from remit.core.gate.plans import Plans
 from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicySource, load_policies
 from remit.core.gate.policy_input import TypeInForce
 from remit.core.gate.sampling import share_text

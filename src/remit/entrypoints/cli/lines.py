@@ -55,17 +55,19 @@ def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list
 
 def lines_between(name: str, start: int, end: int, *, longest_bytes: int) -> Iterator[JsonLine]:
     """Every line of a part of a file, which begins with the first byte of a line and ends behind one."""
-    with Path(name).open("rb") as stream:
+    number = 0
+    with Path(name).open("rb", buffering=_CHUNK_BYTES) as stream:
         stream.seek(start)
-        for line in _lines(_chunks_of(stream, end - start), longest_bytes):
-            if line is not None:
-                yield line
-
-
-def _chunks_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    while size > 0 and (chunk := stream.read(min(size, _CHUNK_BYTES))):
-        size -= len(chunk)
-        yield chunk
+        while text := stream.readline(min(longest_bytes + 1, end - start)):
+            number, size = number + 1, len(text)
+            # Of a line that is too long only its length is kept.
+            while not text.endswith(b"\n") and (more := stream.readline(min(longest_bytes, end - start - size))):
+                text, size = more, size + len(more)
+            start += size
+            if text.endswith(b"\n"):
+                yield JsonLine(number, size, text[:-1] if size - 1 <= longest_bytes else None)
+            else:
+                yield JsonLine(number, size + 1, text if size <= longest_bytes else None)
 
 
 def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:

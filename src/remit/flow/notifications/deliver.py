@@ -83,12 +83,9 @@ class DueOutbox(Struct, frozen=True):
         return cls(tenant_id, box.subscription_id, box.notice, box.url, card_of)
 
 
-MOST_DUE = 1000
-
-
-def due(context: Context, now: datetime) -> list[DueOutbox]:
+def due(context: Context, now: datetime, most: int) -> list[DueOutbox]:
     """Of all tenants, the longest due first."""
-    found = context.store.due_records(OUTBOX, now, MOST_DUE)
+    found = context.store.due_records(OUTBOX, now, most)
     return [DueOutbox.of(tenant_id, box) for tenant_id, box in found]
 
 

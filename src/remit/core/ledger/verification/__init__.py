@@ -15,8 +15,10 @@ and the changes of the bounds.
 8 in force   what decided is what the ledger says was in force, and every live row follows from entries
 
 `lines` reads entries that are just as Remit writes them in a quick way. `tenant_chain` reads the tenant's own chain;
-`verifier` takes the rest apart into chains, `intent_chain` and `in_force` read one intent's, `windows`, `seals` and
-`kept_heads` hold what spans them, `parts` puts together what was read in parts, `rows` says what a live row has to be.
+`verifier` takes the rest apart into chains, `intent_chain`, `decision_checks` and `in_force` read one intent's, and
+`agreed` remembers what was right of decisions, so that it is not worked out again for others that say the same;
+`windows`, `seals` and `kept_heads` hold what spans chains, `parts` puts together what was read in parts, `rows` says
+what a live row has to be.
 No repairing belongs here: what is wrong is a finding, never an exception.
 """
 

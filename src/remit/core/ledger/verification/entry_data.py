@@ -12,7 +12,7 @@ from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.amount import in_units
 from remit.core.gate.budget import is_of_named_limit
 from remit.core.gate.charging import Charge
-from remit.core.intent import LARGEST_INTEGER
+from remit.core.plain_json import LARGEST_INTEGER
 from remit.core.values import utc
 
 Data = Mapping[str, Any]
@@ -66,6 +66,8 @@ def as_taken(charge: Charge) -> Charge:
     return charge.changed(used_after=0, position=0)
 
 
+# Every charge of an account's day names it.
+@lru_cache(maxsize=1024)
 def owner_of(window_id: str) -> str:
     """The owner of a window, by its id."""
     if is_of_named_limit(window_id):

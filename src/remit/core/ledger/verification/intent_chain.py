@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 from msgspec import UNSET
 
@@ -26,7 +26,6 @@ from remit.core.ledger.verification.entry_data import (
     owner_of,
     seen_limits,
     source_of,
-    uncounted,
     window_ends,
     written_for_another,
 )
@@ -60,8 +59,7 @@ class IntentChain:
         self.samples, self.successions = samples, successions
         self.private = private
         # Without the chain itself in them: a circle would hold every entry until garbage is looked for.
-        broken = partial(_broken_at, report, where)
-        self.in_force = InForceChecks(own.configs, own.stops, own.by_bounds, partial(broken, 8))
+        self.in_force = InForceChecks(own, partial(_broken_at, report, where, 8))
         self.proposed: Data = {}
         self.intent: Data = {}
         self.edited_by: str | None = None
@@ -76,9 +74,16 @@ class IntentChain:
         self.judged = False
         self.resolved = False
         self.result: ToolResult | None = None
-        self.erasures = Erasures(broken)
-        self.conversation = Conversation(broken)
         self.closed: str | None = None
+
+    # Few chains tell of either.
+    @cached_property
+    def erasures(self) -> Erasures:
+        return Erasures(partial(_broken_at, self.report, self.where))
+
+    @cached_property
+    def conversation(self) -> Conversation:
+        return Conversation(partial(_broken_at, self.report, self.where))
 
     def broken(self, invariant: int, problem: str) -> None:
         self.report.broken(invariant, self.where, problem)
@@ -108,11 +113,10 @@ class IntentChain:
         if data["intent_digest"] != self.intent["digest"]:
             self.broken(4, "what was decided is not what it proposes")
         self.decision = data
-        self.successions.decided(entry)
+        edits = [check for check in data["checks"] if check["check"] == "not_edited"]
+        self.successions.decided(entry, edits)
         if names_bounds(entry):
-            self.edited_by = next(
-                (check["saw"]["edited_by"] for check in data["checks"] if check["check"] == "not_edited"), None
-            )
+            self.edited_by = edits[0]["saw"]["edited_by"] if edits else None
             self.in_force.decision(self.value.opened, self.proposed, data, entry)
 
     def action_approved(self, data: Data, entry: Data) -> None:
@@ -135,7 +139,7 @@ class IntentChain:
             self.in_force.approval_of_people(self.value.opened, self.decision, self.edited_by, data, entry)
 
     def _check_source(self, data: Data, by_policy: bool) -> None:
-        if set(self.approvals) - self.released:
+        if self.approvals and set(self.approvals) - self.released:
             self.broken(3, "it was approved while another approval was in force")
         if data["approval_source"] not in ("POLICY", "HUMAN") or data["auto_executed"] is not by_policy:
             self.broken(3, "an approval's source and auto_executed do not agree")
@@ -154,16 +158,16 @@ class IntentChain:
                 config=self.configs.get(self.decision["config_sequence"]) if self.decision else None,
                 account_id=of_kind(str, self.intent["account_id"]),
                 action_type=of_kind(str, self.intent["action_type"]),
-                at=datetime.fromisoformat(entry["at"]),
+                at=moment(entry["at"]),
                 ends=window_ends(seen := seen_limits(self.decision)),
                 intent=lambda: self.value.stored,
-                uncounted=uncounted(seen),
+                seen=seen,
             )
         )
 
     def _charged_elsewhere(self, charges: list[Charge]) -> bool:
-        own = {f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant"}
-        others = {owner_of(charge.window_id) for charge in charges} - own
+        own = f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant"
+        others = {owner for charge in charges if (owner := owner_of(charge.window_id)) not in own}
         for owner in sorted(others):
             self.broken(7, f"it was charged to {owner}")
         return bool(others)

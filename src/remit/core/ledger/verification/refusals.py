@@ -49,9 +49,8 @@ _REASONS: Mapping[str, Sequence[str]] = {
 """By the check that refused; what the policies say, and the mode that they are told, is asked again."""
 
 
-def contradictions(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: timedelta) -> Iterator[str]:
-    """Contradictions in a `GATE_DECIDED` entry's data."""
-    yield from _of_expiry(intent, data, entry, clocks_agree)
+def contradictions(data: Data) -> Iterator[str]:
+    """Contradictions in a `GATE_DECIDED` entry's data, but for those about the time."""
     course = _course_of(data["checks"])
     yield from course.disorder
     yield from _of_policy(data)
@@ -67,9 +66,10 @@ def contradictions(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree
         yield f"its reason is {data['reason']}, and its check {refused[0]!r} refused it"
 
 
-def _of_expiry(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: timedelta) -> Iterator[str]:
+def expiry_contradictions(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: timedelta) -> Iterator[str]:
+    """Contradictions between when it was decided, when its entry was written, and when the intent expires."""
     decided_at = moment(data["decided_at"])
-    if abs(decided_at - moment(entry["at"])) > clocks_agree:
+    if data["decided_at"] != entry["at"] and abs(decided_at - moment(entry["at"])) > clocks_agree:
         yield f"it was decided at {data['decided_at']}, says its entry of {entry['at']}"
     for check in data["checks"]:
         if check["check"] != "expiry":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct, field
 
@@ -55,13 +55,14 @@ class Successions:
         if entry["actor"] != intent["proposed_by"]:
             self.told.of_people.add(intent["action_intent_id"])
 
-    def decided(self, entry: Data) -> None:
-        """A `GATE_DECIDED` entry."""
+    def decided(self, entry: Data, edits: Sequence[Data]) -> None:
+        """A `GATE_DECIDED` entry, and those of its checks that say whether it was edited."""
         name, data = entry["action_intent_id"], entry["data"]
         if name == self._replacing and data["result"] == "AUTO_EXECUTED":
             self.told.alone.add(name)
-        if any(check["check"] == "not_edited" and check["passed"] is not True for check in data["checks"]):
-            self.told.of_people.add(name)
+        for check in edits:
+            if check["passed"] is not True:
+                self.told.of_people.add(name)
 
     def superseded(self, entry: Data) -> None:
         """An `INTENT_SUPERSEDED` entry."""

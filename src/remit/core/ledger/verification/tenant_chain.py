@@ -9,6 +9,7 @@ from typing import Any
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import OF_TENANT
 from remit.core.ledger.stop_history import StopHistory
+from remit.core.ledger.verification.agreed import AgreedDecisions
 from remit.core.ledger.verification.due import ByBounds
 from remit.core.ledger.verification.entry_data import written_for_another
 from remit.core.ledger.verification.report import Report
@@ -25,7 +26,7 @@ class TenantChain:
     def __init__(self, report: Report, tenant_id: str) -> None:
         self.report, self.tenant_id = report, tenant_id
         self.configs, self.stops, self.seals = ConfigHistory(tenant_id), StopHistory(), Seals()
-        self.by_bounds = ByBounds()
+        self.by_bounds, self.agreed = ByBounds(), AgreedDecisions()
         self.stops_by_answers: list[Mapping[str, Any]] = []
         """The entries of stops that answers about sampled actions brought about."""
 

@@ -24,8 +24,9 @@ from remit.core.gate.charging import Charge
 from remit.core.gate.limit import LimitSpec, give_autonomy
 from remit.core.gate.period import LENGTHS
 from remit.core.intent import ActionIntentV1
+from remit.core.ledger.verification.entry_data import Data, uncounted
 from remit.core.ledger.verification.report import Broken
-from remit.core.values import instant, utc
+from remit.core.values import FIRST_MOMENT, LAST_MOMENT, instant, utc
 
 _, LONGEST_DAY = LENGTHS["day"]
 MOST_AGREED = 4096
@@ -35,11 +36,8 @@ WindowBounds = tuple[datetime, datetime]
 
 
 def _span(charge: Charge) -> WindowBounds | None:
-    """Those of budgets name their day; where it begins and ends, rules of time zones say."""
     starts_at, ends_at = charge.starts_at, charge.ends_at
-    if starts_at is UNSET or ends_at is UNSET or not is_of_named_limit(charge.window_id):
-        return None
-    return starts_at, ends_at
+    return None if starts_at is UNSET or ends_at is UNSET else (starts_at, ends_at)
 
 
 class Window(Struct):
@@ -48,26 +46,35 @@ class Window(Struct):
 
     Each leads from one state, (position, use), to the next. They make one line from (0, 0) if and only if the states
     that are left, without the last, are those that are reached, without the first; so sums of their hashes tell.
+    A movement that begins where the one before it ended leaves and reaches that state, and adds nothing to either sum.
     """
 
     movements: int = 0
     used: int = 0
     watched: int = 0
     used_at_watched: int = 0
+    named: bool = False
+    """Is it of a limit with a name?"""
     span: WindowBounds | None = None
     differs: bool = False
     """Do its charges say different things of when it begins and ends?"""
     _left: int = 0
     _reached: int = 0
+    _position: int = 0
+    _use: int = 0
+    """The state that the movement before this one reached; it is not in the sum yet."""
 
     def add(self, position: int, by: int, used_after: int, span: WindowBounds | None) -> None:
         """One charge, which adds `by`, or release, which takes it away again."""
-        self.differs |= self.movements > 0 and self.span != span
-        self.span = span
+        if span != self.span:
+            self.differs |= self.movements > 0
+            self.span = span
         self.movements += 1
         self.used += by
-        self._left += _state(position - 1, used_after - by)
-        self._reached += _state(position, used_after)
+        if position - 1 != self._position or used_after - by != self._use:
+            self._left += _state(position - 1, used_after - by)
+            self._reached += _state(self._position, self._use)
+        self._position, self._use = position, used_after
         if position == self.watched:
             self.used_at_watched = used_after
 
@@ -77,16 +84,16 @@ class Window(Struct):
         self.span = more.span
         self.movements += more.movements
         self.used += more.used
-        self._left += more._left
-        self._reached += more._reached
+        self._left += more._left + _state(0, 0)
+        self._reached += more._reached + _state(more._position, more._use)
 
     @property
     def in_line(self) -> bool:
         """Do positions follow each other without gaps, and is each use that of all before it?"""
-        return self._left + _state(self.movements, self.used) == self._reached + _state(0, 0)
+        return self._left + _state(self.movements, self.used) == self._reached + _state(self._position, self._use)
 
 
-# What one movement leads to, the next one leaves, and they come nearly in their order.
+# Where two movements have changed places, one state is left and reached again soon.
 @lru_cache(maxsize=1024)
 def _state(position: int, used: int) -> int:
     return int.from_bytes(sha256(b"%d|%d" % (position, used)).digest(), "big")
@@ -104,8 +111,8 @@ class Charged(Struct):
     # When each window ends, as the decision saw it.
     ends: Mapping[str, datetime]
     intent: Callable[[], ActionIntentV1]
-    # The limits that only watch and could not count it, as the decision says.
-    uncounted: frozenset[str]
+    # The limits that the decision saw.
+    seen: Sequence[Data]
     of_budget: list[Charge] = []
     of_limits: list[Charge] = []
 
@@ -121,12 +128,13 @@ class Charged(Struct):
         return Day(date=date, timezone=zone, starts_at=self.at, ends_at=self.at)
 
     def budget_claims(self, config: BoundsInForce) -> Hashable:
-        """All by which its charges to budgets are held against these bounds."""
+        """All by which its charges to budgets are held against these bounds, but for the time of its day."""
+        ends = self.ends
         claims = [
-            (each.window_id, each.limit, type(each.limit), each.taken, type(each.taken), each.unit)
+            (each.window_id, each.limit, each.taken, each.unit, each.starts_at, each.ends_at, ends.get(each.window_id))
             for each in self.of_budget
         ]
-        zones = config.budget_zones(self.account_id, self.at)
+        zones = config.budget_zones(self.account_id, self.at) if config.zones_until else None
         return config.config_sequence, self.account_id, self.action_type, zones, self.at.date(), *claims
 
     def by_limit(self) -> dict[str, Charge]:
@@ -140,8 +148,8 @@ class Windows:
     def __init__(self, broken: Broken, watch: Mapping[str, Counter] | None = None) -> None:
         self._broken, self._watch = broken, watch
         self._windows: dict[str, Window] = {}
-        self._agreed: set[Hashable] = set()
-        """The claims that were found to be right: others that claim the same are."""
+        self._agreed: dict[Hashable, WindowBounds] = {}
+        """The claims that were found to be right, and over which time: others that claim the same are."""
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -152,8 +160,10 @@ class Windows:
         window = self._windows.get(window_id)
         if window is None:
             live = self._watch.get(window_id, _UNUSED) if self._watch else _UNUSED
-            window = self._windows[window_id] = Window(watched=live.position)
-        window.add(charge.position, by, used_after, _span(charge))
+            named = is_of_named_limit(window_id)
+            window = self._windows[window_id] = Window(watched=live.position, named=named)
+        # Those of budgets name their day; where it begins and ends, rules of time zones say.
+        window.add(charge.position, by, used_after, _span(charge) if window.named else None)
 
     def by_id(self) -> dict[str, Window]:
         return self._windows
@@ -161,7 +171,7 @@ class Windows:
     def add_all(self, windows: Mapping[str, Window]) -> None:
         """Those of the part that follows."""
         for window_id, window in windows.items():
-            self._windows.setdefault(window_id, Window()).add_all(window)
+            self._windows.setdefault(window_id, Window(named=window.named)).add_all(window)
 
     def charge(self, charged: Charged) -> None:
         """Hold a charge against the bounds that it saw; where those are not known, that is another finding."""
@@ -171,11 +181,25 @@ class Windows:
                 self._broken(2, _window_of(charge, charged), problem)
         if charged.config is None:
             return
-        self._compare_budget(charged, charged.config)
+        claims = charged.budget_claims(charged.config)
+        since, until = self._agreed.get(claims, _AT_NO_TIME)
+        agrees = since <= charged.at < until
+        right = agrees or self._compare_budget(charged, charged.config)
         self._compare_named(charged, charged.config)
-        for charge in charged.charges:
+        for charge in charged.of_limits if agrees else charged.charges:
             if not _is_in_time(charge, charged):
                 self._broken(2, _window_of(charge, charged), "it was not charged on that day, or in that window")
+                right = False
+        if right and not agrees:
+            self._agree(claims, charged)
+
+    def _agree(self, claims: Hashable, charged: Charged) -> None:
+        # Later on that day, and before they end, it is still in those windows.
+        ends = [charged.ends.get(charge.window_id) for charge in charged.of_budget]
+        if len(self._agreed) >= MOST_AGREED:
+            self._agreed.clear()
+        if None not in ends:
+            self._agreed[claims] = charged.at, min(filter(None, ends), default=charged.at)
 
     def check(self) -> None:
         """Finish once all chains have been read."""
@@ -198,16 +222,12 @@ class Windows:
                 if starts < ends:
                     self._broken(2, f"window {window_id}", "it begins before the one before it has ended")
 
-    def _compare_budget(self, charged: Charged, config: BoundsInForce) -> None:
-        claims = charged.budget_claims(config)
-        if claims in self._agreed:
-            return
-        agree = True
-        for problem in _budget_problems(charged, _limits_in_force(charged, config)):
+    def _compare_budget(self, charged: Charged, config: BoundsInForce) -> bool:
+        """Answers whether they agree."""
+        problems = list(_budget_problems(charged, _limits_in_force(charged, config)))
+        for problem in problems:
             self._broken(*problem)
-            agree = False
-        if agree and len(self._agreed) < MOST_AGREED:
-            self._agreed.add(claims)
+        return not problems
 
     def _compare_named(self, charged: Charged, config: BoundsInForce) -> None:
         if not charged.of_limits and not config.bounds.limits:
@@ -231,7 +251,7 @@ class Windows:
         if isinstance(taken, Unmeasured):
             if not spec.log_only:
                 self._broken(2, charged.where, f"it ran alone under the limit {spec.name}, and {taken.problem}")
-        elif not (spec.log_only and spec.name in charged.uncounted):
+        elif not (spec.log_only and spec.name in uncounted(charged.seen)):
             self._broken(1, charged.where, f"it was not charged to the limit {spec.name}")
 
     def _compare_charge(self, charged: Charged, spec: LimitSpec, charge: Charge, taken: int) -> None:
@@ -339,3 +359,4 @@ def _named_day(window_id: str) -> date:
 
 
 _UNUSED = Counter()
+_AT_NO_TIME = LAST_MOMENT, FIRST_MOMENT
