@@ -85,6 +85,10 @@ HOSTS = frozenset({"running", "serving", "gateway"})
 """The modules whose commands run somebody's own code."""
 
 
+COLLECT_AFTER = 10_000
+"""How many objects are made, beyond those that are gone, before a command that runs nobody's code looks for garbage."""
+
+
 class _Commands(typer.core.TyperGroup):
     """Commands of modules that are loaded one by one: who reads waits for no server, who serves for no reader."""
 
@@ -170,6 +174,8 @@ def main() -> None:
     if HOSTS.isdisjoint(COMMANDS.get(word, "") for word in sys.argv[1:]):
         # Looked for in every package that is installed, which takes up to a tenth of a command that reads.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+        # What such a command makes mostly lasts till its end.
+        gc.set_threshold(COLLECT_AFTER)
     try:
         code = app(prog_name="remit", standalone_mode=False)
         sys.stdout.flush()

@@ -104,10 +104,7 @@ def verify(
         raise InvalidInput("FILE", "either a file or --tenant is needed, not both", "see 'remit verify --help'")
     if file is not None and db is not None:
         raise InvalidInput("--db", "goes with --tenant, and a file is checked by itself", "leave one out")
-    # Imported here: who reads the ledger's lines verifies nothing.
-    from remit.entrypoints.cli.exports import KeptExport
-
-    kept = KeptExport.read(against) if against is not None else None
+    kept = _kept(against) if against is not None else None
     if tenant is not None:
         with existing(ctx, db, tenant) as remit:
             report = remit.verify(tenant, kept=_heads(kept, tenant))
@@ -131,6 +128,13 @@ def recount(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db 
     else:
         said = f"{wrong} {'count or place in a list was' if wrong == 1 else 'counts or places in lists were'} wrong"
         output.say(f"{said}, and {'is' if wrong == 1 else 'are'} right now" if wrong else "nothing was wrong")
+
+
+def _kept(against: str) -> KeptExport:
+    # Imported here: without an export, nothing that reads one is needed.
+    from remit.entrypoints.cli.exports import KeptExport
+
+    return KeptExport.read(against)
 
 
 def _verified(file: str, kept: KeptExport | None) -> Report:
