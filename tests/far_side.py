@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.connectors.http import HttpConnector
-from remit.core.intent import ActionIntentV1, complete, parse_proposal
+from remit.core.intent import ActionIntentV1
+from remit.core.proposal import complete, parse_proposal
 from remit.egress.addresses import system_resolve
 from remit.egress.hosts import PrivateHosts
 from remit.egress.reach import Egress

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from remit.agents import ToolCall
 from remit.agents.tools import GuardedTools, ToolSpec
-from remit.core.intent import parse_proposal
+from remit.core.proposal import parse_proposal
 
 
 def call(**changes):

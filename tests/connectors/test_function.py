@@ -9,7 +9,7 @@ import pytest
 
 from remit import InvalidInput, NotActed, action, idempotency_key
 from remit.connectors.function import FunctionConnector
-from remit.core.intent import complete, parse_proposal
+from remit.core.proposal import complete, parse_proposal
 from remit.ports import Call
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from remit.connectors.internal import InternalConnector
 from remit.core.errors import InvalidInput, OutcomeUnknown, TryLater
 from remit.core.execution.outcome import ExternalObjectRef
-from remit.core.intent import complete, parse_proposal
+from remit.core.proposal import complete, parse_proposal
 from remit.core.records import INTERNAL_OBJECT
 from remit.ports import Call
 from remit.stores.memory import MemoryStore

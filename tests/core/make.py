@@ -16,9 +16,10 @@ from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.charging import Charge
 from remit.core.gate.decision import GateInput, Verdict, decide
 from remit.core.gate.policy import PolicyQuestion
-from remit.core.intent import ActionIntentV1, complete, parse_proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN
 from remit.core.lifecycle import Case, Status
+from remit.core.proposal import complete, parse_proposal
 from remit.core.values import ApprovalSource
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

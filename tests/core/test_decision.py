@@ -11,7 +11,7 @@ from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.gate.budget import Counter, Usage
 from remit.core.gate.charging import charge
-from remit.core.intent import parse_proposal
+from remit.core.proposal import parse_proposal
 
 from .make import NOW, TYPE, bounds, intent, proposal_json, rule, stop, type_json, verdict
 

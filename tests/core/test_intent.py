@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from remit.core.canonical import canonical
 from remit.core.errors import Conflict, IntentIdReused, InvalidInput
-from remit.core.intent import (
-    Proposal,
-    ProposedTarget,
-    agree,
-    complete,
-    digest_of_stored,
-    digest_of_wire,
-    parse_proposal,
-)
+from remit.core.intent import digest_of_stored, digest_of_wire
+from remit.core.proposal import Proposal, ProposedTarget, agree, complete, parse_proposal
 from remit.core.values import instant
 
 from .make import NOW, SAFE, intent, json_keys, json_scalars, json_values, proposal_json

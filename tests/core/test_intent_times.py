@@ -3,7 +3,7 @@
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.intent import parse_proposal
+from remit.core.proposal import parse_proposal
 
 PROPOSAL = {
     "tenant_id": "acme",

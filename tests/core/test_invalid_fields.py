@@ -7,8 +7,8 @@ import pytest
 from remit.connectors.http.tool import parse_tool
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds_checks import InvalidBounds, parse_bounds
-from remit.core.intent import parse_proposal
 from remit.core.notifications.subscription import parse_subscription
+from remit.core.proposal import parse_proposal
 
 TYPE = {"risk_tier": "LOW", "tool": {"connector": "caller"}}
 BOUNDS = {"tenant": "shop", "action_types": {"REFUND": TYPE}}

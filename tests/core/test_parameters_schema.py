@@ -15,7 +15,7 @@ from remit.core.gate.parameters_schema import (
     schema_in_force,
 )
 from remit.core.gate.schema_cost import MOST_PATTERNS, SchemaCost
-from remit.core.intent import parse_proposal
+from remit.core.proposal import parse_proposal
 
 from .make import proposal_json
 

@@ -12,9 +12,10 @@ from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_parts import ActionTypes, parse_part
 from remit.core.gate.policy import POLICY_ERROR
-from remit.core.intent import agree, digest_of_wire, parse_proposal
+from remit.core.intent import digest_of_wire
 from remit.core.opened_intent import commit_private, may_have_private, open_intent, private_paths, redacted
 from remit.core.private_values import PrivateValue, is_commitment
+from remit.core.proposal import agree, parse_proposal
 from remit.core.redaction import without_values
 from remit.core.rendering import rows, target, value_text
 

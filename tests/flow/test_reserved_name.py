@@ -9,7 +9,7 @@ from remit.core.gate.autonomy import StopScope
 from remit.core.identity.api_key import NewKey
 from remit.core.identity.credential import PROCESS
 from remit.core.identity.principal import Principal
-from remit.core.intent import Proposal
+from remit.core.proposal import Proposal
 from remit.flow import propose
 from remit.flow.settings import keys
 

@@ -7,7 +7,7 @@ import pytest
 
 from remit.app.single_proposals import BATCH, SingleProposal, SingleProposals
 from remit.core.errors import IntentIdReused, InvalidInput, TryLater
-from remit.core.intent import parse_proposal
+from remit.core.proposal import parse_proposal
 from remit.flow.facts import FactsOutdated
 from remit.flow.submit import SubmitIntent
 from remit.grouping import GroupedCall

@@ -16,8 +16,8 @@ from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.parameters_schema import compile_schema
 from remit.core.gate.policy.parameters import read_named
 from remit.core.gate.policy_input import local_time
-from remit.core.intent import Proposal, parse_proposal
 from remit.core.paths import NotThere, find
+from remit.core.proposal import Proposal, parse_proposal
 from remit.core.values import RISK_ORDER
 from remit.lab.proof.any_action import FACT_BOOLEAN, FACT_NUMBER, FACT_TEXT, NULL, AnyAction, amount_of_text
 from remit.lab.proof.arguments import (

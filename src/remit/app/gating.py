@@ -19,8 +19,9 @@ from remit.core.execution.proposer import Proposer
 from remit.core.gate.fact import Fact
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.person import check_person
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import UNANSWERED
+from remit.core.proposal import Proposal
 from remit.flow import gate, propose, publish
 from remit.flow.decide_again import DecideAgain, DecidedAgain
 from remit.flow.facts import CallFacts, facts_now

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.intent import Proposal
+from remit.core.proposal import Proposal
 from remit.flow.facts import FactsOutdated
 from remit.flow.submit import Submitted
 from remit.grouping import GroupedCall, Grouping

@@ -13,8 +13,7 @@ from typing import Annotated, Literal, Protocol
 from msgspec import Struct
 from pydantic import Field
 
-from remit.core.errors import InvalidInput
-from remit.core.values import Identifier, Record, Request
+from remit.core.values import Record
 
 AgentTier = Literal["interactive", "subagent", "background", "api"]
 """The kind of use that an agent's credential is for."""
@@ -29,13 +28,6 @@ class Hop(Record, frozen=True):
 
     agent: str
     scopes: list[str]
-
-
-class ProposedHop(Request):
-    """One agent on the way, as a caller sends it."""
-
-    agent: Identifier
-    scopes: Scopes
 
 
 class Narrows(Protocol):
@@ -67,10 +59,3 @@ class ScopesSeen(Struct, frozen=True):
 
 def scopes_seen(required: Iterable[str], effective: Iterable[str]) -> ScopesSeen:
     return ScopesSeen(sorted(set(required)), list(effective))
-
-
-def check_delegation(delegation: Sequence[ProposedHop], proposed_by: str) -> None:
-    """Raises `InvalidInput` for a way that does not end with the agent that asks."""
-    if delegation[-1].agent != proposed_by:
-        field, way_out = f"delegation.{len(delegation) - 1}.agent", "end the delegation with the agent that proposes"
-        raise InvalidInput(field, f"is not {proposed_by!r}, who asks", way_out)

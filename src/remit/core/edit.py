@@ -22,9 +22,10 @@ from typing import Any
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput, NotInThatState
-from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.paths import NotThere, Path, drop, parse_path, put
 from remit.core.private_values import commitments_in
+from remit.core.proposal import Proposal, parse_proposal
 
 EDITABLE_WHOLE = frozenset({"expires_at"})
 EDITABLE_INSIDE = frozenset({"parameters", "target"})

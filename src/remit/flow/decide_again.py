@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from remit.core.intent import Proposal
 from remit.core.lifecycle import Status
+from remit.core.proposal import Proposal
 from remit.flow.context import Context
 from remit.flow.facts import CallFacts
 from remit.flow.gate import GateAnswer

@@ -21,7 +21,8 @@ from remit.core.canonical import digest_of
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.fact import LONGEST_LOOKUP_S, Fact, FactNotHad, FactSpec, not_had, read_fact
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
+from remit.core.proposal import Proposal
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.ports import Clock, FactLookup
 

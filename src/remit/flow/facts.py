@@ -19,7 +19,8 @@ from typing import TypeVar
 from remit.core.errors import NotFound, RemitError, TryLater
 from remit.core.gate.bounds import BoundsInForce, check_arguments, check_principal
 from remit.core.gate.fact import NO_FACTS, Fact, Facts, not_had
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
+from remit.core.proposal import Proposal
 from remit.core.records import case_key, chain_key
 from remit.flow.context import bounds_key, bounds_of
 from remit.flow.fact_lookups import (

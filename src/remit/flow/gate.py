@@ -31,10 +31,11 @@ from remit.core.gate.decision import (
     decide,
 )
 from remit.core.gate.fact import NO_FACTS
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, ExecutedBy, Status, after_gate
 from remit.core.mirrors import view_of
+from remit.core.proposal import Proposal
 from remit.core.records import USAGE, Key, case_key, chain_key
 from remit.core.values import SYSTEM, instant
 from remit.flow.context import Context, bounds_key, bounds_of, stops_keys, stops_over

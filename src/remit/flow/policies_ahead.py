@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.gate.bounds import BoundsInForce, check_arguments
 from remit.core.gate.fact import NO_FACTS
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
+from remit.core.proposal import Proposal
 from remit.core.records import chain_key
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.facts import CallFacts

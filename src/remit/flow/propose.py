@@ -12,11 +12,12 @@ from remit.core.errors import RemitError
 from remit.core.gate.bounds import check_arguments, check_principal
 from remit.core.identity.credential import Credential
 from remit.core.identity.person import check_not_system
-from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import DECIDED_AGAIN, IntentHistory
 from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.notifications.subscription import check_callback
 from remit.core.opened_intent import commit_private, open_intent
+from remit.core.proposal import Proposal, agree, complete, parse_proposal
 from remit.core.records import SUBSCRIPTION, Key, case_key, chain_key, private_key
 from remit.flow.context import Context, bounds_key, bounds_of, one
 from remit.flow.private_values import opened_in, private_keys

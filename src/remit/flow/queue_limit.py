@@ -13,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
 from remit.core.errors import QueueFull
-from remit.core.intent import Proposal
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.records import CASE
 from remit.ports import Snapshot, Store, UnitOfWork, Writes
+
+if TYPE_CHECKING:
+    from remit.core.proposal import Proposal
 
 T = TypeVar("T")
 PARTS_OF_ROOM = 8

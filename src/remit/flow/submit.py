@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.execution.proposer import Proposer
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
+from remit.core.proposal import Proposal
 from remit.core.records import ACTION_TYPE, Key, type_id
 from remit.flow.context import Context, bounds_of
 from remit.flow.execute.begin import BeginIntent

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -44,7 +44,7 @@ from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicyS
 from remit.core.gate.policy_input import TypeInForce
 from remit.core.gate.sampling import share_text
 from remit.core.gate.zones import zone_loads
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.values import (
     ActionTypeName,
     Document,
@@ -54,6 +54,9 @@ from remit.core.values import (
     check_identifier,
     parse_duration,
 )
+
+if TYPE_CHECKING:
+    from remit.core.proposal import Proposal
 
 Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]

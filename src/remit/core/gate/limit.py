@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -42,8 +42,11 @@ from remit.core.gate.charging import Charge
 from remit.core.gate.period import CalendarWindow, Period, window_of
 from remit.core.gate.sampling import StopAfter
 from remit.core.gate.zones import check_zone, zone_loads
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.values import ActionTypeName, Document, Request, UtcTime
+
+if TYPE_CHECKING:
+    from remit.core.proposal import Proposal
 
 MOST_LIMITS = 32
 """Of a tenant. Each is a record more that a decision reads and writes; DynamoDB holds 100 in one transaction."""

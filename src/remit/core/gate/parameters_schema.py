@@ -18,11 +18,12 @@ from msgspec import Struct
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.gate.schema_cost import SchemaCost
-from remit.core.intent import Proposal
 from remit.core.paths import below
 
 if TYPE_CHECKING:
     import jsonschema_rs
+
+    from remit.core.proposal import Proposal
 
 LARGEST_SCHEMA_BYTES = 32 * 1024
 MOST_WORK = 5_000_000

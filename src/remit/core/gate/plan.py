@@ -21,11 +21,12 @@ from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.gate.limit import Amounts, LimitInForce, LimitOverAccount
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Reads, without_details
 from remit.core.gate.policy_input import LocalTime, TypeInForce, question_of
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.opened_intent import OpenedIntent
 
 if TYPE_CHECKING:
     from remit.core.gate.bounds import BoundsInForce
+    from remit.core.proposal import Proposal
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

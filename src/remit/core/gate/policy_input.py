@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from remit.core.gate.action_type import DEFAULT_MIN_CONFIDENCE, ActionTypeSpec
 from remit.core.gate.autonomy import AutonomyMode
 from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.gate.policy import PolicyQuestion, ten_thousandths
 from remit.core.gate.zones import zone
-from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.intent import ActionIntentV1
 from remit.core.private_values import Commitment
 from remit.core.values import RISK_ORDER, RiskLevel, in_zone
+
+if TYPE_CHECKING:
+    from remit.core.proposal import Proposal
 
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 

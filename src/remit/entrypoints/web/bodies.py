@@ -13,7 +13,7 @@ from remit.core.errors import InvalidInput
 from remit.core.execution.outcome import LONGEST_MESSAGE, ErrorClass
 from remit.core.execution.permit import LONGEST_KEY, MOST_REFS, Acted
 from remit.core.execution.result import JSON, LONGEST_MEDIA_TYPE, ToolResult, answered
-from remit.core.intent import Proposal
+from remit.core.proposal import Proposal
 from remit.core.values import ActionTypeName, Digest, Identifier, WireTime
 
 MOST_INTENTS = 500

@@ -14,7 +14,7 @@ from remit.core.gate.bounds import BoundsInForce, check_principal
 from remit.core.gate.decision import Decision, GateInput, decide
 from remit.core.gate.fact import Fact, FactSpec, KeptKind, KeptValue, not_had
 from remit.core.gate.parameters_schema import ParametersSchema
-from remit.core.intent import Proposal, complete, parse_proposal
+from remit.core.proposal import Proposal, complete, parse_proposal
 from remit.core.values import instant
 
 if TYPE_CHECKING:
