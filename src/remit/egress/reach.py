@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from remit.egress.addresses import Resolve, permitted, system_resolve
 from remit.egress.failure import Failure
 from remit.egress.hosts import PrivateHosts
-from remit.egress.wire import Deadline, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     import ssl
+
+    from remit.egress.wire import Deadline, HttpRequest, HttpResponse
 
 
 class Egress:
