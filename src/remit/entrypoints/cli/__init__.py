@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 import typer.main
+from typer.models import CommandInfo
 
 from remit.core.errors import InvalidInput, RemitError
 from remit.entrypoints.cli import output
@@ -102,18 +103,31 @@ class _Commands(typer.core.TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - likewise
-        module = COMMANDS.get(cmd_name)
-        return _commands_of(module)[cmd_name] if module else None
+        return _command(cmd_name) if cmd_name in COMMANDS else None
 
     def make_parser(self, ctx: Any) -> Any:
         return parsing_each_once(super().make_parser(ctx), ctx)
 
 
 @cache
-def _commands_of(module: str) -> dict[str, Any]:
+def _command(name: str) -> Any:
+    of_module = _registered_by(COMMANDS[name])
+    # Only this one: what Typer makes of the options of all commands beside it takes a fortieth of one that reads.
+    alone = typer.Typer(add_completion=False)
+    alone.registered_commands = [each for each in of_module.registered_commands if _name_of(each) == name]
+    alone.registered_groups = [each for each in of_module.registered_groups if each.name == name]
+    return taking_each_once(typer.main.get_group(alone).commands[name])
+
+
+@cache
+def _registered_by(module: str) -> typer.Typer:
     part = typer.Typer(add_completion=False)
     import_module(f"{__name__}.{module}").register(part)
-    return {name: taking_each_once(each) for name, each in typer.main.get_group(part).commands.items()}
+    return part
+
+
+def _name_of(command: CommandInfo) -> str:
+    return command.name or typer.main.get_command_name(command.callback.__name__)  # type: ignore[union-attr]  # a function
 
 
 app = typer.Typer(
