@@ -19,6 +19,7 @@ from remit.core.identity.credential import PROCESS
 from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
+from remit.core.notifications.notice_kind import NoticeKind
 from remit.core.notifications.outbox import (
     KEPT,
     Delivery,
@@ -30,7 +31,7 @@ from remit.core.notifications.outbox import (
     subject,
     together,
 )
-from remit.core.notifications.subscription import NoticeKind, Recipient, Subscription
+from remit.core.notifications.subscription import Recipient, Subscription
 from remit.core.records import (
     DELIVERY,
     OUTBOX,

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
-from remit.core.identity.session import IssuerLogout
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import BOUNDS, THE_ONE, Key, Kind
@@ -56,6 +55,9 @@ from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import Begun, SqlWriter
 from remit.stores.units import RecordSnapshot, after_each, first_of_each, parse_record, record_id
+
+if TYPE_CHECKING:
+    from remit.core.identity.session import IssuerLogout
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
