@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
@@ -252,17 +253,9 @@ def _person(name: str, lines: Sequence[ReportedAnswer]) -> ReportedPerson:
         "edited": counted["EDITED"],
         "voted": counted["VOTED"],
         "undone": counted["UNDONE"],
-        "median_s": _median(seconds),
+        "median_s": median(seconds) if seconds else None,
         "slowest_s": max(seconds, default=None),
     }
-
-
-# Python's own `statistics` takes a hundredth of the command that reports.
-def _median(numbers: Sequence[float]) -> float | None:
-    if not numbers:
-        return None
-    ordered, middle = sorted(numbers), len(numbers) // 2
-    return ordered[middle] if len(numbers) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _change(entry: LedgerEntry, about: About | None) -> ReportedChange:

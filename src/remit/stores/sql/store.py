@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
-_FILE = re.compile(r"sqlite://[^/?]*(/(?P<path>[^?]*))?(\?.*)?", re.DOTALL)
+_FILE = re.compile(r"sqlite://(?P<host>[^/?]*)(/(?P<path>[^?]*))?(\?(?P<options>.*))?", re.DOTALL)
 _BEFORE_ALL = -(2**62)
 _PAGE = 500
 
@@ -367,7 +367,13 @@ class SqlStore:
 def dialect_of(url: str) -> Dialect:
     """Raises `InvalidInput` if the URL is not understood."""
     if (file := _FILE.fullmatch(url)) is not None:
-        return Sqlite(file["path"] or "")
+        if file["options"]:
+            # `mode=ro`, say: it would be opened for writing.
+            raise InvalidInput(
+                "database", "has options, and a file has none", "write sqlite:///FILE and nothing behind it"
+            )
+        # With two slashes the first directory is a host, and what is behind it another file.
+        return Sqlite("" if file["host"] else file["path"] or "")
     if url.startswith("postgresql:"):
         # Imported here: a file needs no server's driver, and no pool of its connections.
         from remit.stores.sql.postgres import Postgres, parsed_url
