@@ -313,7 +313,7 @@ OF_KINDS_NOT_READ = {
     *("remit.core.identity.api_key", "remit.core.identity.session", "remit.core.notifications.browser"),
     *("remit.core.notifications.subscription", "remit.core.notifications.outbox", "remit.core.notifications.notice"),
 }
-UNUSED = {*CALLING, *OF_KINDS_NOT_READ, "cedarpy", "ssl", "rich.console", "statistics", "remit.app.settings"}
+UNUSED = {*CALLING, *OF_KINDS_NOT_READ, "cedarpy", "ssl", "rich.console", "remit.app.settings"}
 
 
 @pytest.mark.parametrize(
