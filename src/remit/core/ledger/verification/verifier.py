@@ -105,8 +105,9 @@ class Verifier:
             self._read_chain(name, list(chain))
 
     def _known(self, entries: Iterable[LedgerLine]) -> Iterator[LedgerLine]:
+        report = self.report
         for entry in entries:
-            self.report.entries += 1
+            report.entries += 1
             if type(entry) is SoundEntry or self._is_entry(entry):
                 yield entry
 
@@ -266,10 +267,18 @@ def _is_linked(chain: list[LedgerLine]) -> bool:
 
 
 def _is_of_one_owner(chain: list[LedgerLine], tenant_id: str | None) -> bool:
-    """True of nearly all: neither the entries nor their data name anybody but this tenant, and one account."""
-    account_id = chain[0]["account_id"]
+    """True of nearly all: the entries and their data name this tenant, one account and one intent, and nobody else."""
+    account_id, name = chain[0]["account_id"], chain[0]["action_intent_id"]
     for entry in chain:
-        if entry["tenant_id"] != tenant_id or entry["account_id"] != account_id or _others_named(entry):
+        data = entry["data"]
+        if (
+            entry["tenant_id"] != tenant_id
+            or entry["account_id"] != account_id
+            or data.get("tenant_id", tenant_id) != tenant_id
+            or data.get("account_id", account_id) != account_id
+            or data.get("action_intent_id", name) != name
+            or (not _NAMING.isdisjoint(data) and _others_named(entry))
+        ):
             return False
     return True
 
