@@ -123,7 +123,8 @@ class Verifier:
     def _read_chain(self, name: str | None, chain: list[LedgerLine]) -> None:
         where = WHERE if name is None else f"intent {name}"
         self._note_head(name, Head(sequence=chain[-1]["sequence"], hash=chain[-1]["hash"]), where)
-        if not _is_linked(chain):
+        is_linked = _is_linked(chain)
+        if not is_linked:
             self._check_links(chain, where)
         self.kept.check(name, chain, where)
         if not _is_of_one_owner(chain, self.report.tenant_id):
@@ -132,7 +133,11 @@ class Verifier:
             self.own_entries += len(chain)
         else:
             self.report.intents += 1
-            self._read_intent_chain(chain, where)
+            # Its links hold or do not; what a newer version says is not for this one to judge.
+            if is_linked or not any(map(_newer, chain)):
+                self._read_intent_chain(chain, where)
+            else:
+                self.successions.unread(name)
 
     def _note_head(self, name: str | None, head: Head, where: str) -> None:
         if name is None:
@@ -141,10 +146,6 @@ class Verifier:
             self.report.broken(6, where, "its chain is taken up again later in the file")
 
     def _read_intent_chain(self, chain: list[LedgerLine], where: str) -> None:
-        # Its links hold or do not; what it says is not for this version to judge.
-        if any(_newer(entry) for entry in chain if type(entry) is not SoundEntry):
-            self.successions.unread(chain[0]["action_intent_id"])
-            return
         own = self._known_chain(chain[0])
         held = self.report, self.windows, self.samples, own, where, self.successions
         try:
