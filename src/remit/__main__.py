@@ -9,7 +9,11 @@ def main() -> None:
     gc.disable()
     from remit.entrypoints.cli import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        # What is left goes with the process, and Python would look through all of it once more.
+        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import uuid_utils
 
 from remit.app import App
-from remit.connectors.caller import CallerConnector
-from remit.connectors.function import FunctionConnector
-from remit.connectors.http import HttpConnector, HttpFacts
-from remit.connectors.internal import InternalConnector
+from remit.app.part import MadeOnDemand, OnDemand
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
 from remit.core.execution.breaker import PAUSE_AFTER, BreakerRules
@@ -27,12 +25,12 @@ from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
 from remit.flow.context import MOST_WAITING, Context
-from remit.notifiers.slack import API_URL, SlackNotifier
-from remit.notifiers.webhook import WebhookNotifier
+from remit.notifiers import SLACK_API_URL
 from remit.policy_sandbox import ProcessSandbox
 from remit.ports import (
     Clock,
     Connector,
+    FactLookup,
     MigrationSource,
     MigrationTarget,
     Notifier,
@@ -42,6 +40,8 @@ from remit.ports import (
 )
 
 if TYPE_CHECKING:
+    from remit.connectors.http import HttpFacts
+    from remit.core.gate.fact import FactSpec
     from remit.stores.dynamodb import DynamoStore
 
 DEFAULT_URL = "sqlite:///remit.db"
@@ -63,7 +63,7 @@ def egress_of(settings: Mapping[str, str]) -> Egress:
     return Egress(PrivateHosts.parse(settings.get(PRIVATE_HOSTS, "")))
 
 
-def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]) -> dict[str, Notifier]:
+def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]) -> MadeOnDemand[Notifier]:
     """
     The channels by which people are told. `secrets` says what a tenant's subscriptions may refer to as `${NAME}`.
 
@@ -71,10 +71,12 @@ def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]
     Push if they hold a key and whom to write to about it: `REMIT_PUSH_KEY`, and `REMIT_PUSH_CONTACT`.
     Raises `InvalidInput` for one that is not understood.
     """
-    channels: dict[str, Notifier] = {
-        "webhook": WebhookNotifier(secrets, egress),
-        "slack": SlackNotifier(secrets, egress, slack_api_url(settings)),
-    }
+    channels = MadeOnDemand[Notifier](
+        {
+            "webhook": partial(_webhook, secrets, egress),
+            "slack": partial(_slack, secrets, egress, slack_api_url(settings)),
+        }
+    )
     if url := settings.get("REMIT_SMTP_URL"):
         # Imported here: Python's own packages for mail take their time, and mostly no mail is sent.
         from remit.notifiers.smtp import MailServer, SmtpNotifier
@@ -86,6 +88,18 @@ def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]
 
         channels["push"] = PushNotifier(PushKey.parse(key, settings.get("REMIT_PUSH_CONTACT", "")), egress)
     return channels
+
+
+def _webhook(secrets: SecretSource, egress: Egress) -> Notifier:
+    from remit.notifiers.webhook import WebhookNotifier
+
+    return WebhookNotifier(secrets, egress)
+
+
+def _slack(secrets: SecretSource, egress: Egress, api_url: str) -> Notifier:
+    from remit.notifiers.slack import SlackNotifier
+
+    return SlackNotifier(secrets, egress, api_url)
 
 
 def new_push_key() -> str:
@@ -106,9 +120,9 @@ def console_url(settings: Mapping[str, str]) -> str | None:
 
 def slack_api_url(settings: Mapping[str, str]) -> str:
     """`REMIT_SLACK_API_URL`: where Slack's Web API is, if not at slack.com. Raises `InvalidInput`."""
-    url = settings.get("REMIT_SLACK_API_URL", API_URL)
+    url = settings.get("REMIT_SLACK_API_URL", SLACK_API_URL)
     if not re.fullmatch(r"https?://[^\s?#@<>|]+", url):
-        raise InvalidInput("REMIT_SLACK_API_URL", "is not an http or https URL", f"write {API_URL}")
+        raise InvalidInput("REMIT_SLACK_API_URL", "is not an http or https URL", f"write {SLACK_API_URL}")
     return url.rstrip("/")
 
 
@@ -185,19 +199,21 @@ class Remit(App):
         secrets, egress = listed if secrets is None else secrets, egress_of(settings)
         channels, links = notifiers(secrets, egress, settings), console_url(settings)
         store = _open_store(url, create)
+        known = _own_connectors(store, secrets, egress, functions)
+        known.update(connectors or {})
         queues = sender is None and not url.startswith("dynamodb:")
         publishing = publishing and (sender is not None or queues)
         context = Context(
             store=store,
             new_id=uuid7,
-            connectors={**_own_connectors(store, secrets, egress, functions), **(connectors or {})},
+            connectors=known,
             event_source=event_source,
             state_ttl_days=state_ttl_days,
             notifiers=channels,
             console_url=links,
             publishes=publishing and queues,
             policy_sandbox=ProcessSandbox(),
-            fact_source=HttpFacts(secrets, egress),
+            fact_source=_HttpFactsOnDemand(secrets, egress),
             most_waiting=most_waiting(settings),
             breaker=breaker_rules(settings),
         )
@@ -208,13 +224,66 @@ class Remit(App):
 
 def _own_connectors(
     store: Store, secrets: SecretSource, egress: Egress, functions: Iterable[WorkerFunction]
-) -> dict[str, Connector]:
-    return {
-        "internal": InternalConnector(store),
-        "http": HttpConnector(secrets, egress),
-        FUNCTION: FunctionConnector(functions),
-        CALLER: CallerConnector(),
-    }
+) -> MadeOnDemand[Connector]:
+    """Each is loaded when an intent or its action type asks for it: who reads mostly does not."""
+    connectors = MadeOnDemand[Connector](
+        {
+            "internal": partial(_internal, store),
+            "http": partial(_http, secrets, egress),
+            FUNCTION: partial(_function, ()),
+            CALLER: _caller,
+        }
+    )
+    if functions := tuple(functions):
+        # Two of one action type are refused where they are given.
+        connectors[FUNCTION] = _function(functions)
+    return connectors
+
+
+def _internal(store: Store) -> Connector:
+    from remit.connectors.internal import InternalConnector
+
+    return InternalConnector(store)
+
+
+def _http(secrets: SecretSource, egress: Egress) -> Connector:
+    from remit.connectors.http import HttpConnector
+
+    return HttpConnector(secrets, egress)
+
+
+def _function(functions: Iterable[WorkerFunction]) -> Connector:
+    from remit.connectors.function import FunctionConnector
+
+    return FunctionConnector(functions)
+
+
+def _caller() -> Connector:
+    from remit.connectors.caller import CallerConnector
+
+    return CallerConnector()
+
+
+class _HttpFactsOnDemand:
+    """The facts of tenants' own systems over HTTP (`HttpFacts`), loaded with the first that is asked about."""
+
+    def __init__(self, secrets: SecretSource, egress: Egress) -> None:
+        self._secrets, self._egress = secrets, egress
+
+    @OnDemand
+    def _facts(self) -> HttpFacts:
+        from remit.connectors.http import HttpFacts
+
+        return HttpFacts(self._secrets, self._egress)
+
+    def check(self, fact: FactSpec, allowed_hosts: Sequence[str]) -> None:
+        self._facts.check(fact, allowed_hosts)
+
+    def map(self, fact: FactSpec, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return self._facts.map(fact, fields)
+
+    def get(self, lookup: FactLookup) -> bytes:
+        return self._facts.get(lookup)
 
 
 def open_source(url: str, *, stopped: bool = False) -> MigrationSource:

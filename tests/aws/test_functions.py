@@ -66,13 +66,23 @@ def test_a_proposal_whose_announcement_is_lost_is_decided_by_reconciling(deploym
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"proposals": []}, {"proposals": "i-1"}, {"proposals": [{}] * 501}, {"proposal": {}, "gate": "no"}]
+    "event",
+    [
+        {},
+        {"proposals": []},
+        {"proposals": "i-1"},
+        {"proposals": [{}] * 501},
+        {"proposal": {}, "gate": "no"},
+        {"proposal": proposal(), "gates": False},
+        {"proposal": proposal(), "proposals": [proposal("i-2")]},
+    ],
 )
 def test_a_call_that_is_not_right_is_answered_with_what_to_send(deployment, event):
     answer = deployment.call("propose", **event)
 
     assert answer["problem"]["type"] == "/problems/invalid-input"
     assert answer["problem"]["way_out"]
+    assert deployment.remit.intents(TENANT)[0] == []
 
 
 @pytest.mark.parametrize("error", [TryLater, RemitError])
@@ -147,6 +157,8 @@ def test_an_unknown_outcome_is_resolved_by_a_person(deployment):
         ({"verb": "edit"}, "changes"),
         ({"verb": "resolve", "status": "FINE"}, "status"),
         ({"verb": "erase", "reason": "asked for", "paths": "why"}, "paths"),
+        ({"verb": "erase", "reason": "asked for", "path": ["why"]}, "path"),
+        ({"verb": "approve", "digest": "0" * 64, "reason": "fine"}, "reason"),
     ],
 )
 def test_an_answer_that_is_not_right_names_the_field(deployment, changes, field):
@@ -254,6 +266,14 @@ def test_an_agent_sees_its_own_intents_and_no_other_s(deployment):
 )
 def test_claims_that_let_nobody_in_are_refused(deployment, claims, status):
     assert read(deployment, request(**claims))[0] == status
+
+
+def test_a_query_that_nobody_would_look_at_is_refused(deployment):
+    deployment.propose()
+
+    status, body = read(deployment, {**request(), "queryStringParameters": {"describe": "true"}})
+
+    assert (status, body["field"]) == (422, "describe")
 
 
 def test_without_an_authorizer_nobody_is_let_in(deployment):

@@ -13,7 +13,7 @@ from remit.core.gate.autonomy import Stop, StopScope
 from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.intent import complete, parse_proposal
 from remit.core.lifecycle import Status
-from remit.core.notifications.subscription import NoticeKind
+from remit.core.notifications.notice_kind import NoticeKind
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
 from remit.entrypoints.console import charts, labels
 from remit.entrypoints.console.bounds_form import with_form

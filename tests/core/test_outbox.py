@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.core.notifications.notice import Notice
+from remit.core.notifications.notice_kind import CARD, ENDED, NOTICES, TEST
 from remit.core.notifications.outbox import (
     FIRST_PAUSE,
     GATHER,
@@ -24,7 +25,6 @@ from remit.core.notifications.outbox import (
     subject,
     together,
 )
-from remit.core.notifications.subscription import CARD, ENDED, NOTICES, TEST
 from remit.core.notifications.timing import QuietHours
 
 from .make import NOW

@@ -6,7 +6,8 @@ import pytest
 
 from remit.core.gate.bounds import replace_bounds
 from remit.core.gate.bounds_checks import parse_bounds
-from remit.core.gate.plan import MOST_ANSWERS, MOST_PLANS, Plans
+from remit.core.gate.plan import MOST_ANSWERS, MOST_PLANS
+from remit.core.gate.plans import Plans
 
 from .make import NOW, TYPE, bounds, bounds_json, intent, rule, verdict
 

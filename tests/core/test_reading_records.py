@@ -11,10 +11,12 @@ from typing import Annotated
 import pytest
 from pydantic_core import core_schema
 
+from remit.core import records
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.ledger.entries import NO_CHAIN, ChainHead
+from remit.core.records import CHAIN, KINDS
 from remit.core.values import Document
 
 from .make import approval, attempt, bounds, case, intent, state, stop
@@ -116,3 +118,16 @@ def test_two_threads_that_check_the_first_values_of_a_model_build_its_checks_onc
         found = list(threads.map(lambda text: Noted.from_wire({"text": text}).text, ["a", "b"]))
 
     assert (found, len(built)) == (["a", "b"], 1)
+
+
+@pytest.mark.parametrize("kind", [*KINDS.values(), CHAIN], ids=lambda kind: kind.name)
+def test_a_kind_has_the_type_of_records_that_it_is_said_to_have(kind):
+    (constant,) = [name for name, value in vars(records).items() if value is kind]
+
+    assert records.__annotations__[constant] == f"Kind[{kind.model.__name__}]"
+
+
+def test_what_a_timed_kind_has_says_when_it_is_due():
+    timed = [kind.model for kind in KINDS.values() if kind.timed]
+
+    assert all(hasattr(model, "due_at") or "due_at" in model.model_fields for model in timed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.notifications.subscription import NOTICES, Subscription, parse_subscription
+from remit.core.notifications.notice_kind import NOTICES
+from remit.core.notifications.subscription import Subscription, parse_subscription
 
 from .make import NOW
 

@@ -35,7 +35,8 @@ from remit.core.identity.access import ROLES
 from remit.core.ledger.entries import ENTRY_FIELDS, EventType
 from remit.core.ledger.verification import INVARIANTS
 from remit.core.lifecycle import FOLLOWS
-from remit.core.notifications.subscription import NewSubscription, NoticeKind
+from remit.core.notifications.notice_kind import NoticeKind
+from remit.core.notifications.subscription import NewSubscription
 from remit.entrypoints.bounds_file import read_bounds
 from remit.entrypoints.cli import app
 from tests.commands import shell_line

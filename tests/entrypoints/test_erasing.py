@@ -9,7 +9,7 @@ from remit import Remit
 from remit.core.errors import TryLater
 from remit.core.execution.result import StoredResult
 from remit.core.records import RESULT, result_key
-from remit.entrypoints.server import erasing
+from remit.entrypoints.server import ending
 from remit.entrypoints.server.worker import work
 from remit.testing.samples import putting
 from tests.flow.world import TENANT, FarSide, bounds, proposal
@@ -62,7 +62,7 @@ def test_what_keeps_it_from_erasing_at_the_end_is_waited_for(remit, monkeypatch)
 
     remit.results.erase_over()
     monkeypatch.setattr(remit.results, "erase_over", held_once_at_the_end)
-    monkeypatch.setattr(erasing, "LOOK_S", 0.01)
+    monkeypatch.setattr(ending, "LOOK_S", 0.01)
     keep(remit, 1, over=True)
 
     work(remit, until_idle=True)
@@ -78,7 +78,7 @@ def test_a_store_that_is_held_for_good_ends_it(remit, monkeypatch):
         raise TryLater("held by another writer")
 
     monkeypatch.setattr(remit.results, "erase_over", held)
-    monkeypatch.setattr(erasing, "LOOK_S", 0.001)
+    monkeypatch.setattr(ending, "LOOK_S", 0.001)
 
     work(remit, until_idle=True)
 

@@ -203,6 +203,17 @@ def test_requests_are_timed_by_route_and_not_by_what_stands_in_the_path(world):
     assert not [sample for sample in counted if "i-1" in str(sample) or "such" in str(sample)]
 
 
+def test_methods_that_no_route_takes_are_one(world):
+    stranger = world.client(None)
+    for method in ("PROPFIND", "REPORT", "TRACE", "OPTIONS"):
+        assert stranger.request(method, "/v1/intents").status_code == 405
+
+    counted = scraped(world)
+
+    refused = {sample: value for sample, value in counted.items() if "_count" in sample[0] and "405" in sample}
+    assert refused == {("remit_http_request_duration_seconds_count", "(none)", "/v1/intents", "405"): 4}
+
+
 def test_reasons_without_end_do_not_make_series_without_end():
     metrics = Metrics()
     for number in range(MOST_SERIES + 50):

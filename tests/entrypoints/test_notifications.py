@@ -14,8 +14,9 @@ from standardwebhooks.webhooks import Webhook
 from remit.core.errors import TryLater
 from remit.core.notifications import outbox
 from remit.egress import post
-from remit.entrypoints.server import notifications
+from remit.entrypoints.server import ending, notifications
 from remit.entrypoints.server.worker import work
+from remit.flow import consumer
 from remit.wiring import Remit
 from tests.far_side import says, talking
 from tests.waiting import PATIENCE_S, ended, happened, until
@@ -133,7 +134,10 @@ def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers(monkeyp
         over.set()
 
 
-def test_no_tenant_takes_every_place(monkeypatch):
+@pytest.mark.parametrize("looked_at", [notifications.FIRST_LOOKED_AT, 4])
+def test_no_tenant_takes_every_place(monkeypatch, looked_at):
+    # What is due of the greedy one is the longest due, and more than is looked at first.
+    monkeypatch.setattr(notifications, "FIRST_LOOKED_AT", looked_at)
     monkeypatch.setattr(post, "TIMEOUT_S", 3 * PATIENCE_S)
     over, busy = threading.Event(), threading.Event()
 
@@ -182,3 +186,28 @@ def test_a_worker_that_ends_has_counted_what_it_did():
         (day,) = remit.tally(ACME, today, today)["days"]
 
     assert [(row["status"], row["count"]) for row in day["outcomes"]] == [("SUCCEEDED", 1)]
+
+
+def test_however_much_that_was_and_whoever_held_the_store(monkeypatch):
+    monkeypatch.setattr(consumer, "MOST_UNREAD", 5)
+    monkeypatch.setattr(notifications, "LOOK_S", PATIENCE_S)
+    monkeypatch.setattr(ending, "LOOK_S", 0.01)
+    with Remit.open("memory://", environ={}, settings={}) as remit:
+        remit.apply(bounds(budget={"max_autonomous_per_day": 100}), by="ann")
+        for number in range(20):
+            submit(remit, f"i-{number}")
+        follow, asked = remit.follow, []
+
+        def held_now_and_then():
+            asked.append(1)
+            if len(asked) % 3 == 0:
+                raise TryLater("held by another writer")
+            return follow()
+
+        monkeypatch.setattr(remit, "follow", held_now_and_then)
+        work(remit, until_idle=True)
+        today = remit.tally(ACME, "2026-01-01", "2026-01-01")["today"]
+
+        (day,) = remit.tally(ACME, today, today)["days"]
+
+    assert [(row["status"], row["count"]) for row in day["outcomes"]] == [("SUCCEEDED", 20)]

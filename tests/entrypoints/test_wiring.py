@@ -116,6 +116,13 @@ def test_the_machines_clock_is_aware_utc():
     assert SystemClock().now().utcoffset() == timedelta(0)
 
 
+def test_what_calls_is_made_once_and_when_it_is_first_asked_for():
+    with Remit.open("memory://") as remit:
+        connectors, told_by = remit.context.connectors, remit.context.notifiers
+        assert set(told_by) == {"webhook", "slack"} and "fax" not in connectors and connectors.get("fax") is None
+        assert connectors["http"] is connectors["http"] and told_by["slack"] is told_by["slack"]
+
+
 def test_an_own_connector_stands_beside_the_built_in_ones():
     class Fax:
         always_honours_key = False
@@ -297,6 +304,16 @@ DECIDING = {
     "remit.core.gate.policy.mistakes",
 }
 LOOKING_BACK = {"remit.core.ledger.verification", "remit.flow.reading.replay", "remit.lab", "remit.core.report"}
+CALLING = {
+    *("remit.connectors.internal", "remit.connectors.http", "remit.connectors.caller", "remit.connectors.function"),
+    *("remit.notifiers.webhook", "remit.notifiers.slack"),
+}
+"""What calls tools, looks facts up, or tells people: made by `Remit.open`, and loaded when it is first asked for."""
+OF_KINDS_NOT_READ = {
+    *("remit.core.identity.api_key", "remit.core.identity.session", "remit.core.notifications.browser"),
+    *("remit.core.notifications.subscription", "remit.core.notifications.outbox", "remit.core.notifications.notice"),
+}
+UNUSED = {*CALLING, *OF_KINDS_NOT_READ, "cedarpy", "ssl", "rich.console", "statistics", "remit.app.settings"}
 
 
 @pytest.mark.parametrize(
@@ -308,9 +325,12 @@ LOOKING_BACK = {"remit.core.ledger.verification", "remit.flow.reading.replay", "
         (["usage"], set()),
         (["timeline"], set()),
         (["intents"], set()),
+        (["sampled"], set()),
         (["overview"], set()),
         (["verify"], {"cedarpy", "remit.core.ledger.verification"}),
+        (["report", "--from", "2026-01-01"], {"cedarpy", "remit.core.ledger.verification", "remit.core.report"}),
         (["export"], set()),
+        (["ledger"], set()),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else "",
 )
@@ -322,7 +342,7 @@ def test_a_command_that_reads_loads_what_reads_and_nothing_else(tmp_path, line, 
 
     loaded = _python(_run(*line, "--tenant", "acme", "--db", url), tmp_path)
 
-    assert loaded & (SERVING | DECIDING | LOOKING_BACK | {"cedarpy", "ssl", "remit.app.settings"}) == needs
+    assert loaded & (SERVING | DECIDING | LOOKING_BACK | UNUSED) == needs
     assert not any(name.startswith("remit.entrypoints.server") for name in loaded)
 
 

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from remit.core.notifications.notice_kind import NOTICES
 from remit.core.notifications.outbox import GATHER, SendResult
-from remit.core.notifications.subscription import NOTICES
 from remit.ports import NotificationBatch
 
 from .world import TENANT, World

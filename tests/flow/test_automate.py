@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -307,3 +308,15 @@ def test_votes_are_kept_of_what_still_asks(world):
     again(world, "asked")
 
     assert [vote["voted_by"] for vote in world.app.status(TENANT, "asked")["votes"]] == ["bob"]
+
+
+@pytest.mark.parametrize("private", ["parameters.amount", "parameters"])
+def test_no_candidate_tells_a_private_value(world, private):
+    world.apply(
+        policies=[{"name": "large.cedar", "text": LARGE}], action_types={TYPE: {**type_of(), "private": [private]}}
+    )
+
+    told = asked(world, parameters={"amount": 73.21, "text": "hello"})
+
+    assert [candidate["kinds"] for candidate in told["candidates"]] == [["rule"], ["rule"]]
+    assert "73.21" not in json.dumps(told)

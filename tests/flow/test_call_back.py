@@ -5,7 +5,7 @@ import json
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.notifications.subscription import ENDED
+from remit.core.notifications.notice_kind import ENDED
 from remit.flow.notifications import call_back
 from remit.flow.notifications.call_back import ENTRIES_AT_ONCE
 from remit.testing.faults import Crash, FaultyStore

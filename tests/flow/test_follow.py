@@ -204,6 +204,37 @@ def test_a_tenant_whose_records_are_broken_keeps_no_other_from_being_counted(wor
     assert decisions(world, "globex") == 1
 
 
+def test_a_tenant_whose_records_are_broken_is_tried_now_and_then_and_stands_before_nobody(told, monkeypatch, caplog):
+    monkeypatch.setattr("remit.flow.notifications.follow.MOST_TENANTS", 1)
+    world, receiver = told
+    world.app.apply(bounds("globex"), by="zoe")
+    for tenant in ("globex", TENANT):
+        subscribe(world, tenant=tenant, **only("EXPIRES_SOON"))
+    for tenant, minutes in (("globex", 30), (TENANT, 40)):
+        world.queued(f"of-{tenant}", tenant=tenant, expires_at=(NOON + timedelta(minutes=minutes)).isoformat())
+    follow(world)
+    read = world.inner.read
+
+    def broken(keys):
+        if any(key.tenant_id == "globex" and key.kind is CONSUMER for key in keys):
+            raise ValueError("not a record")
+        return read(keys)
+
+    world.clock.pass_(minutes=39)
+    world.store = StoreWrapper(world.inner)
+    world.store.read = broken
+    world.restart()
+    for number in range(10):
+        world.submit(f"busy-{number}", tenant="globex")
+        world.app.follow()
+    bring(world)
+
+    assert [item["action_intent_id"] for letter in receiver.letters for item in letter.event["data"]["items"]] == [
+        f"of-{TENANT}"
+    ]
+    assert len([record for record in caplog.records if "failed and is tried again" in record.message]) == 1
+
+
 def test_one_tenant_s_much_is_followed_in_turns_with_another_s_little(world, monkeypatch):
     monkeypatch.setattr("remit.flow.consumer.MOST_UNREAD", 10)
     put(world, *(decided(f"n-{n}", NOON + timedelta(milliseconds=n)) for n in range(60)))

@@ -186,6 +186,17 @@ def test_a_timeline_is_narrowed_to_a_time(world):
     assert names(since=before) == {"i-2"} and names(before=before) == {"i-1"}
 
 
+def test_a_person_is_one_line_whatever_the_spelling(world):
+    for name, by in (("i-1", "Bob"), ("i-2", "bob"), ("i-3", "ｂｏｂ")):
+        world.queued(name)
+        world.app.reject(TENANT, name, by=by)
+
+    begin, end = (world.app.moment_of(TENANT, "from", day) for day in ("2026-03-10", "2026-03-11"))
+    people = world.app.report(TENANT, begin, end)["people"]
+
+    assert [(each["by"], each["rejected"]) for each in people["by_person"]] == [("ｂｏｂ", 3)]
+
+
 def test_all_of_it_is_plain_json(busy):
     told = reported(busy, verified=busy.app.verify(TENANT))
 

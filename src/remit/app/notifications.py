@@ -27,6 +27,7 @@ from remit.ports import Clock
 if TYPE_CHECKING:
     from remit.core.views import DeliveryAnswer, TallyAnswer
 
+MOST_DUE = 1000
 MAILED_LINK_LIVES = timedelta(days=1)
 """How long the link in a mail signs its recipient in, if it was not used before."""
 
@@ -95,9 +96,9 @@ class Notifications(Part):
         """
         return self._follower.follow(self.context, self.clock.now)
 
-    def due_deliveries(self) -> list[DueOutbox]:
-        """The outboxes that `deliver` may be called with now."""
-        return deliver.due(self.context, self.clock.now())
+    def due_deliveries(self, most: int = MOST_DUE) -> list[DueOutbox]:
+        """The outboxes that `deliver` may be called with now: of all tenants the longest due, at most so many."""
+        return deliver.due(self.context, self.clock.now(), most)
 
     def deliver(self, which: DueOutbox) -> Delivery | None:
         """Try one message once, and answer it as it is afterwards. `None` if it was another's, or nobody's any more."""

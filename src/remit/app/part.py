@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import partial, update_wrapper
 from threading import RLock
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
@@ -74,6 +74,39 @@ class OnDemand(Generic[T]):
             if self._name not in holder.__dict__:
                 holder.__dict__[self._name] = self._make(holder)
         return holder.__dict__[self._name]
+
+
+class MadeOnDemand(MutableMapping[str, T]):
+    """
+    Values by name, each made when it is first asked for: who never asks does not load what makes it. Of two threads
+    that ask first, both are given the same one.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], T]]) -> None:
+        self._makers, self._made, self._making = dict(makers), dict[str, T](), RLock()
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._made:
+            with self._making:
+                if name not in self._made:
+                    self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __setitem__(self, name: str, value: T) -> None:
+        self._made[name], self._makers[name] = value, lambda: value
+
+    def __delitem__(self, name: str) -> None:
+        del self._makers[name]
+        self._made.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def new_secret() -> str:

@@ -19,14 +19,12 @@ from remit.core.records import chain_key, stops_key
 from remit.core.values import PLATFORM, SYSTEM, ApprovalSource, check_identifier, check_known, check_moment
 from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, bounds_now, one
-from remit.flow.notifications import count
 from remit.flow.pages import PAGE
 from remit.flow.private_values import opened_now
 from remit.flow.reading import auto_exec_state as state_flow
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
-from remit.flow.reading import overview as overview_flow
 from remit.flow.reading import policies as policies_flow
 from remit.flow.reading import queue as queue_flow
 from remit.flow.reading import sampled as sampled_flow
@@ -67,8 +65,8 @@ if TYPE_CHECKING:
 
 class Reading(Part):
     """
-    Nothing here changes an intent; an export writes its seal. What goes through a whole history is loaded when it is
-    asked for.
+    Nothing here changes an intent; an export writes its seal. What goes through a whole history, or looks at
+    what was counted of it, is loaded when it is asked for.
     """
 
     ledger = FlowMethod(status_flow.ledger)
@@ -215,6 +213,8 @@ class Reading(Part):
 
     def overview(self, tenant_id: str, *, answerer: str | None = None) -> OverviewAnswer:
         """One look: what ran alone today, what waits (for `answerer`), what went wrong, and what is nearly used up."""
+        from remit.flow.reading import overview as overview_flow
+
         return overview_flow.overview(self.context, tenant_id, self.clock.now(), answerer=answerer)
 
     def waiting_count(self, tenant_id: str, *, answerer: str | None = None) -> int:
@@ -237,6 +237,8 @@ class Reading(Part):
         Make right what is kept beside what waits, counts and lists, and how many intents ended in each way; how many
         of these were wrong. Everything goes on meanwhile.
         """
+        from remit.flow.notifications import count
+
         return self.context.store.recount(tenant_id) + count.recount_statuses(self.context, tenant_id)
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> UsageAnswer:
@@ -283,6 +285,8 @@ class Reading(Part):
         The number of the tenant's intents in each status. Final ones are counted as the ledger is followed, so that it
         costs little however many there are; what ended in the last moment may be missing.
         """
+        from remit.flow.notifications import count
+
         return count.counts(self.context, tenant_id)
 
     def moment_of(self, tenant_id: str, field: str, text: str) -> datetime:
@@ -349,6 +353,8 @@ class Reading(Part):
         from remit.flow.reading.diagnose import diagnose
 
         yield from diagnose(self.context, tenant_id, self.clock.now(), connect=connect)
+        from remit.flow.notifications import count
+
         yield from count.diagnose_counts(self.context, tenant_id)
 
     def check_ready(self) -> None:

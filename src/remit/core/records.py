@@ -5,38 +5,43 @@ and nothing of what it means.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from functools import cached_property, lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
-from msgspec import Struct
 
 from remit.core.canonical import sha256_hex
-from remit.core.execution.breaker import ToolBreaker
-from remit.core.execution.result import StoredResult
-from remit.core.execution.sample import Sample, SampleTally
-from remit.core.gate.action_type import ActionType
-from remit.core.gate.autonomy import Stops
-from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import Usage
-from remit.core.gate.policy import PolicySource
-from remit.core.identity.api_key import ApiKey
-from remit.core.identity.session import Session, SignInLink
-from remit.core.ledger.entries import ChainHead
-from remit.core.ledger.history import IntentHistory
-from remit.core.ledger.position import LedgerConsumer
-from remit.core.lifecycle import Case
-from remit.core.notifications.browser import Browser
-from remit.core.notifications.daily_counts import DailyCounts
-from remit.core.notifications.notice import NotificationState
-from remit.core.notifications.outbox import Delivery, Outbox
-from remit.core.notifications.status_counts import StatusCounts
-from remit.core.notifications.subscription import CARD, ENDED, NoticeKind, Subscription
-from remit.core.private_values import PrivateValues
-from remit.core.values import Document, Record, Stored, UtcTime
+from remit.core.notifications.notice_kind import CARD, ENDED, NoticeKind
+from remit.core.values import Record, UtcTime
 
-R = TypeVar("R", bound=Stored | IntentHistory)
+if TYPE_CHECKING:
+    from remit.core.execution.breaker import ToolBreaker
+    from remit.core.execution.result import StoredResult
+    from remit.core.execution.sample import Sample, SampleTally
+    from remit.core.gate.action_type import ActionType
+    from remit.core.gate.autonomy import Stops
+    from remit.core.gate.bounds import BoundsInForce
+    from remit.core.gate.budget import Usage
+    from remit.core.gate.policy import PolicyVersion
+    from remit.core.identity.api_key import ApiKey
+    from remit.core.identity.session import Session, SignInLink
+    from remit.core.ledger.entries import ChainHead
+    from remit.core.ledger.history import IntentHistory
+    from remit.core.ledger.position import LedgerConsumer
+    from remit.core.lifecycle import Case
+    from remit.core.notifications.browser import Browser
+    from remit.core.notifications.daily_counts import DailyCounts
+    from remit.core.notifications.notice import NotificationState
+    from remit.core.notifications.outbox import Delivery, Outbox
+    from remit.core.notifications.status_counts import StatusCounts
+    from remit.core.notifications.subscription import Subscription
+    from remit.core.private_values import PrivateValues
+    from remit.core.values import Stored
+
+R = TypeVar("R", bound="Stored | IntentHistory")
 
 
 class InternalObject(Record, frozen=True):
@@ -49,16 +54,9 @@ class InternalObject(Record, frozen=True):
     created_at: UtcTime
 
 
-class PolicyVersion(Document):
-    """The policies that a version names: kept for good, so that any decision can be explained."""
-
-    version: str
-    platform: str
-    sources: list[PolicySource]
-
-
 # One object a kind: compared and hashed as itself, which every look-up does.
-class Kind(Struct, Generic[R], frozen=True, eq=False):
+@dataclass(frozen=True, eq=False)
+class Kind(Generic[R]):
     """
     One kind of record. `contended` records are locked, or checked for change, from read to write;
     the others are written once, or only under a contended one. Of `timed` ones each says in its `due_at` when it has to
@@ -66,9 +64,15 @@ class Kind(Struct, Generic[R], frozen=True, eq=False):
     """
 
     name: str
-    model: type[R]
+    home: str
     contended: bool = False
     timed: bool = False
+
+    @cached_property
+    def model(self) -> type[R]:
+        """The type of its records, loaded when the first one is read: most processes read few kinds."""
+        module, _, name = self.home.partition(":")
+        return cast(type[R], getattr(import_module(f"remit.core.{module}"), name))
 
 
 class Key(msgspec.Struct, Generic[R], frozen=True, gc=False):
@@ -83,46 +87,48 @@ KINDS: dict[str, Kind[Any]] = {}
 """Every kind by name, in the order in which a store locks them."""
 
 
-def _kind(name: str, model: type[R], *, contended: bool = False, timed: bool = False) -> Kind[R]:
-    kind = Kind(name, model, contended, timed)
-    KINDS[name] = kind
-    return kind
+def _kind(name: str, home: str, *, contended: bool = False, timed: bool = False) -> Kind[Any]:
+    """`home` is the module in `core` that has the type of its records, and the type's name there."""
+    KINDS[name] = Kind(name, home, contended, timed)
+    return KINDS[name]
 
 
 # Always locked in this order, so that no two writers wait for each other.
-CHAIN_HEAD = _kind("chain_heads", ChainHead, contended=True)
-CASE = _kind("cases", Case, contended=True)
-USAGE = _kind("usages", Usage, contended=True)
-TOOL_BREAKER = _kind("tool_breakers", ToolBreaker, contended=True, timed=True)
-BOUNDS = _kind("bounds", BoundsInForce)
-STOPS = _kind("stops", Stops)
-ACTION_TYPE = _kind("action_types", ActionType)
-POLICY_VERSION = _kind("policy_versions", PolicyVersion)
-INTERNAL_OBJECT = _kind("internal_objects", InternalObject, contended=True)
-API_KEY = _kind("api_keys", ApiKey, contended=True)
-SESSION = _kind("sessions", Session)
+CHAIN_HEAD: Kind[ChainHead] = _kind("chain_heads", "ledger.entries:ChainHead", contended=True)
+CASE: Kind[Case] = _kind("cases", "lifecycle:Case", contended=True)
+USAGE: Kind[Usage] = _kind("usages", "gate.budget:Usage", contended=True)
+TOOL_BREAKER: Kind[ToolBreaker] = _kind("tool_breakers", "execution.breaker:ToolBreaker", contended=True, timed=True)
+BOUNDS: Kind[BoundsInForce] = _kind("bounds", "gate.bounds:BoundsInForce")
+STOPS: Kind[Stops] = _kind("stops", "gate.autonomy:Stops")
+ACTION_TYPE: Kind[ActionType] = _kind("action_types", "gate.action_type:ActionType")
+POLICY_VERSION: Kind[PolicyVersion] = _kind("policy_versions", "gate.policy:PolicyVersion")
+INTERNAL_OBJECT: Kind[InternalObject] = _kind("internal_objects", "records:InternalObject", contended=True)
+API_KEY: Kind[ApiKey] = _kind("api_keys", "identity.api_key:ApiKey", contended=True)
+SESSION: Kind[Session] = _kind("sessions", "identity.session:Session")
 # Read and written by whoever opens it: one of two gets in.
-SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
-CONSUMER = _kind("consumers", LedgerConsumer, contended=True)
-DAILY_COUNTS = _kind("daily_counts", DailyCounts)
+SIGN_IN_LINK: Kind[SignInLink] = _kind("sign_in_links", "identity.session:SignInLink", contended=True)
+CONSUMER: Kind[LedgerConsumer] = _kind("consumers", "ledger.position:LedgerConsumer", contended=True)
+DAILY_COUNTS: Kind[DailyCounts] = _kind("daily_counts", "notifications.daily_counts:DailyCounts")
 # Written with its consumer, and read with it.
-STATUS_COUNTS = _kind("status_counts", StatusCounts)
-NOTIFICATION_STATE = _kind("notification_states", NotificationState, timed=True)
-SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
-BROWSER = _kind("browsers", Browser, contended=True)
-OUTBOX = _kind("outboxes", Outbox, contended=True, timed=True)
-DELIVERY = _kind("deliveries", Delivery)
+STATUS_COUNTS: Kind[StatusCounts] = _kind("status_counts", "notifications.status_counts:StatusCounts")
+NOTIFICATION_STATE: Kind[NotificationState] = _kind(
+    "notification_states", "notifications.notice:NotificationState", timed=True
+)
+SUBSCRIPTION: Kind[Subscription] = _kind("subscriptions", "notifications.subscription:Subscription", contended=True)
+BROWSER: Kind[Browser] = _kind("browsers", "notifications.browser:Browser", contended=True)
+OUTBOX: Kind[Outbox] = _kind("outboxes", "notifications.outbox:Outbox", contended=True, timed=True)
+DELIVERY: Kind[Delivery] = _kind("deliveries", "notifications.outbox:Delivery")
 # Written and erased under its intent's case.
-RESULT = _kind("results", StoredResult, timed=True)
+RESULT: Kind[StoredResult] = _kind("results", "execution.result:StoredResult", timed=True)
 # Likewise.
-PRIVATE_VALUES = _kind("private_values", PrivateValues)
+PRIVATE_VALUES: Kind[PrivateValues] = _kind("private_values", "private_values:PrivateValues")
 # Likewise.
-SAMPLE = _kind("samples", Sample, timed=True)
-SAMPLE_TALLY = _kind("sample_tallies", SampleTally, contended=True)
+SAMPLE: Kind[Sample] = _kind("samples", "execution.sample:Sample", timed=True)
+SAMPLE_TALLY: Kind[SampleTally] = _kind("sample_tallies", "execution.sample:SampleTally", contended=True)
 
 TIMED = tuple(kind.name for kind in KINDS.values() if kind.timed)
 
-CHAIN: Kind[IntentHistory] = Kind("chains", IntentHistory)
+CHAIN: Kind[IntentHistory] = Kind("chains", "ledger.history:IntentHistory")
 """One intent's chain, read as records. It is never put: it grows by a write's entries."""
 
 THE_ONE = "-"
@@ -155,22 +161,12 @@ def private_key(tenant_id: str, action_intent_id: str) -> Key[PrivateValues]:
 
 def due_at(record: Stored) -> datetime | None:
     """The time when a record of a `timed` kind has to be looked at; `None` for never."""
-    assert isinstance(record, NotificationState | Outbox | ToolBreaker | StoredResult | Sample)
-    return record.due_at if isinstance(record, NotificationState | Outbox | ToolBreaker) else over_at(record)
-
-
-def over_at(record: Stored) -> datetime | None:
-    """From when on a record says nothing to anybody, so that a store may drop it by itself; `None` for never."""
-    if isinstance(record, StoredResult):
-        return record.erase_at
-    if isinstance(record, Sample):
-        return record.shown_until
-    return record.expires_at if isinstance(record, Session | SignInLink) else None
+    return cast("NotificationState | Outbox | ToolBreaker | StoredResult | Sample", record).due_at
 
 
 def is_over(record: Stored, now: datetime) -> bool:
     """Does a record say nothing to anybody any more?"""
-    until = over_at(record)
+    until = record.over_at
     return until is not None and until <= now
 
 

@@ -20,6 +20,7 @@ from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.gate.amount import Amount, AmountUnknown, amount_of, decimal_text
 from remit.core.headline import headline
+from remit.core.identity.person import person_of
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.history import DECIDED_AGAIN, IntentHistory
@@ -237,8 +238,9 @@ def _stands(line: ReportedAnswer) -> bool:
 def _by_person(answers: Sequence[ReportedAnswer]) -> list[ReportedPerson]:
     of_person: defaultdict[str, list[ReportedAnswer]] = defaultdict(list)
     for line in answers:
-        of_person[line["by"]].append(line)
-    return [_person(name, lines) for name, lines in sorted(of_person.items())]
+        of_person[person_of(line["by"])].append(line)
+    # Under the spelling of the latest answer.
+    return [_person(lines[0]["by"], lines) for _, lines in sorted(of_person.items())]
 
 
 def _person(name: str, lines: Sequence[ReportedAnswer]) -> ReportedPerson:

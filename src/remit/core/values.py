@@ -199,6 +199,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unknown: ClassVar[UnknownFields | None] = None
     """Of one that a newer version stored: see `keeping`."""
 
+    @property
+    def over_at(self) -> datetime | None:
+        """From when on it says nothing to anybody, so that a store may drop it by itself; `None` for never."""
+        return None
+
     def wire(self) -> dict[str, Any]:
         """As JSON values, `None` kept."""
         return cast(dict[str, Any], msgspec.to_builtins(self))
@@ -297,6 +302,11 @@ class Document(Model):
     def unknown(self) -> UnknownFields | None:
         """Of one that a newer version stored: see `keeping`."""
         return self._unknown
+
+    @property
+    def over_at(self) -> datetime | None:
+        """As `Record.over_at`."""
+        return None
 
     def keeping(self, unknown: UnknownFields) -> Self:
         """As `Record.keeping`."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
-from remit.core.gate.policy import PLATFORM_POLICIES, policy_version
+from remit.core.gate.policy import PLATFORM_POLICIES, PolicyVersion, policy_version
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.records import POLICY_VERSION, Key, PolicyVersion
+from remit.core.records import POLICY_VERSION, Key
 from remit.flow.context import bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
 

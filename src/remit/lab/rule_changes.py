@@ -1,8 +1,8 @@
 """
 Changes of one Cedar rule under which it no longer forbids an intent, in the text that people wrote.
 
-A number that the rule compares is moved as far as the intent needs it; or the rule is given an exception for the
-intent's type, in its account or anywhere. Whether it is enough, `decide` says, not this.
+A number that the rule compares is moved as far as the intent needs it, unless the intent's own is private; or the rule
+is given an exception for the intent's type, in its account or anywhere. Whether it is enough, `decide` says, not this.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def _unless(rule: str, condition: str) -> str:
 def _moved(rule: str, intent: ActionIntentV1) -> str:
     """The rule with every number that its comparisons found against the intent moved to where they do not."""
     moved = rule
-    for comparison in reversed([*comparisons_in(rule, intent.parameters)]):
+    # A private number would stand in the bounds, and in the ledger with them, for good.
+    for comparison in reversed([*comparisons_in(rule, intent.as_committed.parameters)]):
         start, end = comparison.bound_at
         moved = moved[:start] + _decimal(_bound(comparison)) + moved[end:]
     return moved

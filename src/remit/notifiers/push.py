@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from remit.core.errors import InvalidInput
 from remit.core.notifications.browser import Browser, NewBrowser, decoded, unpadded
+from remit.core.notifications.notice_kind import NoticeKind
 from remit.core.notifications.outbox import SendResult
-from remit.core.notifications.subscription import NewSubscription, NoticeKind
+from remit.core.notifications.subscription import NewSubscription
 from remit.core.rendering import sentence
 from remit.egress.failure import Failure
 from remit.egress.hosts import HostPattern

@@ -23,13 +23,13 @@ from remit.egress.post import post, redacted, send
 from remit.egress.reach import Egress
 from remit.egress.secrets import CallSecrets, SecretSource
 from remit.egress.wire import HttpResponse
+from remit.notifiers import SLACK_API_URL
 from remit.notifiers.slack_blocks import LONGEST_SECTION, message, within
 from remit.notifiers.slack_cards import REASON, card_message, reason_view
 from remit.notifiers.slack_presses import press_of
 from remit.ports import NotificationBatch, OutgoingNotification
 
 log = logging.getLogger(__name__)
-API_URL = "https://slack.com/api"
 AT_ONCE_TIMEOUT_S = 2.5
 """For what somebody waits for in front of a screen; a trigger is good for three seconds."""
 _FOR_GOOD = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
@@ -80,7 +80,7 @@ class SlackNotifier:
     API is, for whose host a bot's token and its signing secret are listed.
     """
 
-    def __init__(self, secrets: SecretSource, egress: Egress, api_url: str = API_URL) -> None:
+    def __init__(self, secrets: SecretSource, egress: Egress, api_url: str = SLACK_API_URL) -> None:
         self._secrets, self.egress, self.api_url = secrets, egress, api_url
 
     def check(self, asked: NewSubscription) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from remit.core.errors import RemitError
-from remit.core.identity.session import IssuerLogout
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
 from remit.ports.units import Snapshot, UnitOfWork
+
+if TYPE_CHECKING:
+    from remit.core.identity.session import IssuerLogout
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)

@@ -9,22 +9,13 @@ from typing import Any
 
 from remit.core.errors import Conflict
 from remit.core.gate.budget import Counter, Usage
+from remit.core.gate.policy import PolicyVersion
 from remit.core.identity.credential import PROCESS
 from remit.core.identity.session import Session
 from remit.core.ledger.entries import NO_CHAIN, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case
 from remit.core.notifications.browser import Browser
-from remit.core.records import (
-    BROWSER,
-    INTERNAL_OBJECT,
-    POLICY_VERSION,
-    SESSION,
-    USAGE,
-    InternalObject,
-    Key,
-    PolicyVersion,
-    case_key,
-)
+from remit.core.records import BROWSER, INTERNAL_OBJECT, POLICY_VERSION, SESSION, USAGE, InternalObject, Key, case_key
 from remit.ports import Snapshot, Store, UnitOfWork, Writes
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -58,6 +58,8 @@ def test_a_database_that_cannot_be_reached_is_to_be_tried_later(desk):
         ("postgres://remit:secret@db/remit", "write postgresql:// in the place of postgres://"),
         ("remit.db", "write sqlite:///remit.db for a file"),
         ("sqlite://remit.db", "write sqlite:///FILE, with three slashes; in memory it is memory://"),
+        ("sqlite://data/remit.db", "write sqlite:///FILE, with three slashes; in memory it is memory://"),
+        ("sqlite:///remit.db?mode=ro", "write sqlite:///FILE and nothing behind it"),
     ],
 )
 def test_a_database_s_url_that_is_nearly_right_says_what_to_write(desk, url, way_out):

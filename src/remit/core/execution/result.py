@@ -97,6 +97,15 @@ class StoredResult(Record, frozen=True):
     content: bytes
 
     @property
+    def over_at(self) -> datetime:
+        return self.erase_at
+
+    @property
+    def due_at(self) -> datetime:
+        """By this a store finds it, over all tenants."""
+        return self.erase_at
+
+    @property
     def is_whole(self) -> bool:
         """Is it what its hash says?"""
         return sha256_hex(self.content) == self.sha256

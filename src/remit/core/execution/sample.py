@@ -38,6 +38,15 @@ class Sample(Record, frozen=True):
     ended_at: UtcTime
     shown_until: UtcTime
 
+    @property
+    def over_at(self) -> datetime:
+        return self.shown_until
+
+    @property
+    def due_at(self) -> datetime:
+        """By this a store finds it, over all tenants."""
+        return self.shown_until
+
     def is_listed(self, now: datetime) -> bool:
         return now < self.shown_until
 

@@ -17,8 +17,8 @@ from msgspec import Struct
 from pydantic import AfterValidator, Field
 
 from remit.core.errors import InvalidInput
-from remit.core.intent import LARGEST_INTEGER
 from remit.core.paths import find, parse_path
+from remit.core.plain_json import LARGEST_INTEGER
 from remit.core.values import Request
 
 PARAMETERS = "parameters"

@@ -20,8 +20,8 @@ from remit.core.gate.parameters_schema import check_schemas
 from remit.core.gate.policy import PolicySource, check_texts
 from remit.core.gate.zones import check_zone
 from remit.core.headline import fields_of
-from remit.core.intent import check_json
 from remit.core.invalid_fields import explain_invalid
+from remit.core.plain_json import check_json
 from remit.core.private_values import private_path_at
 
 

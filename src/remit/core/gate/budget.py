@@ -20,7 +20,7 @@ from msgspec import Struct
 from pydantic import Field, StringConstraints
 
 from remit.core.gate.zones import zone
-from remit.core.intent import LARGEST_INTEGER
+from remit.core.plain_json import LARGEST_INTEGER
 from remit.core.values import FIRST_MOMENT, LAST_MOMENT, ActionTypeName, Record, Request, UtcTime, in_zone, shifted, utc
 
 # Checked where bounds are written (`bounds.parse_bounds`), not where they are read: a stored zone that is gone

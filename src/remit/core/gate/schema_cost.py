@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from remit.core.errors import InvalidInput
-from remit.core.intent import DEEPEST_PARAMETERS
+from remit.core.plain_json import DEEPEST_PARAMETERS
 
 MOST_WIDTH = 5_000
 MOST_PATTERNS = 64

@@ -66,6 +66,15 @@ class ApiKey(Document):
         whole = {**self.wire(), "on_behalf_of": self.on_behalf_of, "tier": self.tier}
         return cast("KeyAnswer", {name: value for name, value in whole.items() if name != "secret_hash"})
 
+    def told(self) -> dict[str, Any]:
+        """
+        The part of it that the ledger tells, as JSON values.
+
+        In the place of what is stored of its secret stands the SHA-256 of that, by which a replaced secret shows.
+        """
+        told = {name: value for name, value in self.wire().items() if name not in _NOT_TOLD}
+        return {**told, "secret_fingerprint": sha256_hex(self.secret_hash.encode())}
+
     @property
     def credential(self) -> Credential:
         """The credential that this key is, to whoever shows it."""
@@ -76,14 +85,8 @@ _NOT_TOLD = frozenset({"secret_hash", "last_used_at"})
 
 
 def key_data(change: Literal["CREATED", "REVOKED"], key: ApiKey, *, by: str, credential: Credential) -> dict[str, Any]:
-    """
-    The data of a `KEY_CHANGED` entry: what changed, by whom, through which credential, and the key as it is now.
-
-    In the place of what is stored of its secret stands the SHA-256 of that, by which a replaced secret shows.
-    """
-    told = {name: value for name, value in key.wire().items() if name not in _NOT_TOLD}
-    told["secret_fingerprint"] = sha256_hex(key.secret_hash.encode())
-    return {"change": change, "by": by, "credential": credential.wire(), "key": told}
+    """The data of a `KEY_CHANGED` entry: what changed, by whom, through which credential, and the key as it is now."""
+    return {"change": change, "by": by, "credential": credential.wire(), "key": key.told()}
 
 
 def check_spelling(name: str, keys: Iterable[ApiKey], now: datetime) -> None:

@@ -54,6 +54,10 @@ class Session(Document):
     issuer_session: str | None = Field(default=None, exclude_if=is_none)
     """What the issuer calls its own session (`sid`), where the person came in through one."""
 
+    @property
+    def over_at(self) -> datetime:
+        return self.expires_at
+
 
 class BegunAtIssuer(Protocol):
     """Whatever may have begun through a credential of an issuer, by a session of its own."""
@@ -112,6 +116,10 @@ class SignInLink(Document):
     made_by: str | None = None
     made_through: Credential | None = None
     answers: LinkedIntent | None = Field(default=None, exclude_if=is_none)
+
+    @property
+    def over_at(self) -> datetime:
+        return self.expires_at
 
     @property
     def credential(self) -> Credential:

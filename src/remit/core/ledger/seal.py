@@ -8,9 +8,9 @@ from msgspec import Struct, field
 
 from remit.core.canonical import canonical, canonical_plain
 from remit.core.errors import InvalidInput
-from remit.core.intent import LARGEST_INTEGER
 from remit.core.ledger.entries import Head
 from remit.core.ledger.merkle import HASH_BYTES, TreeRoot, leaf_hash
+from remit.core.plain_json import LARGEST_INTEGER
 from remit.core.values import Record
 
 

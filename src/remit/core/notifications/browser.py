@@ -110,6 +110,10 @@ class Browser(Document):
     seen_at: UtcTime
     issuer_session: str | None = Field(default=None, exclude_if=is_none)
 
+    def told(self) -> dict[str, Any]:
+        """The part of it that the ledger tells: whose it is, and nothing that is secret."""
+        return {"browser_id": self.browser_id, "tenant_id": self.tenant_id, "name": self.name}
+
     @property
     def service(self) -> str:
         """The host of its push service."""
@@ -160,6 +164,5 @@ def browser_id_of(endpoint: str) -> str:
 def browser_data(
     change: Literal["CREATED", "REMOVED"], browser: Browser, *, by: str, credential: Credential
 ) -> dict[str, Any]:
-    """The data of a `SUBSCRIPTION_CHANGED` entry about a browser: whose it is, and nothing that is secret."""
-    told = {"browser_id": browser.browser_id, "tenant_id": browser.tenant_id, "name": browser.name}
-    return {"change": change, "by": by, "credential": credential.wire(), "browser": told}
+    """The data of a `SUBSCRIPTION_CHANGED` entry about a browser."""
+    return {"change": change, "by": by, "credential": credential.wire(), "browser": browser.told()}

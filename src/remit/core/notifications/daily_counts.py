@@ -95,6 +95,11 @@ class DailyCounts(Document):
     sums: list[Sums] = []
 
     @property
+    def decided_types(self) -> set[str]:
+        """The action types of which the gate answered for any, as far as the day tells them apart."""
+        return {line.action_type for line in self.decisions} - {OTHER_TYPES}
+
+    @property
     def answered(self) -> Counter[AnsweredAs]:
         """The numbers that ended in each way; an approval that was taken back is none."""
         counts: Counter[AnsweredAs] = Counter()

@@ -23,7 +23,7 @@ from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.notifications.about import FieldShown
 from remit.core.notifications.narration import narrate
-from remit.core.notifications.subscription import ENDED, NoticeKind
+from remit.core.notifications.notice_kind import ENDED, NoticeKind
 from remit.core.values import Document, UtcTime, instant, shifted
 
 LONGEST_LEAD = timedelta(hours=1)

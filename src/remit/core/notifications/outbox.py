@@ -17,7 +17,8 @@ from pydantic import Field
 from remit.core.gate.action_type import is_none
 from remit.core.notifications.card import CardPlace
 from remit.core.notifications.notice import Notice
-from remit.core.notifications.subscription import CARD, ENDED, NOTICES, TEST, NoticeKind, Subscription
+from remit.core.notifications.notice_kind import CARD, ENDED, NOTICES, TEST, NoticeKind
+from remit.core.notifications.subscription import Subscription
 from remit.core.notifications.timing import QuietHours
 from remit.core.rendering import sentence
 from remit.core.values import Document, UtcTime, instant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
@@ -16,29 +16,10 @@ from remit.core.identity.person import check_not_system
 from remit.core.identity.principal import Principal
 from remit.core.invalid_fields import explain_invalid
 from remit.core.notifications.about import MOST_FIELDS, AboutIntent, AmountAbove, ShownField
+from remit.core.notifications.notice_kind import CARD, ENDED, NOTICES, ON_REQUEST, TEST, NoticeKind
 from remit.core.notifications.timing import Escalation, QuietHours
 from remit.core.values import ActionTypeName, Document, Identifier, Request, UtcTime
 
-NoticeKind = Literal[
-    "NEEDS_INPUT",
-    "EXPIRES_SOON",
-    "BUDGET_EXHAUSTED",
-    "STOPPED",
-    "RESUMED",
-    "OUTCOME_UNKNOWN",
-    "TO_JUDGE",
-    "DAILY_DIGEST",
-    "TEST",
-    "INTENT_ENDED",
-    "CARD_CHANGED",
-]
-TEST: NoticeKind = "TEST"
-ENDED: NoticeKind = "INTENT_ENDED"
-CARD: NoticeKind = "CARD_CHANGED"
-NOTICES: tuple[NoticeKind, ...] = tuple(kind for kind in get_args(NoticeKind) if kind not in (TEST, ENDED, CARD))
-"""What everybody is told who does not choose. A test is sent by asking for one, a card's change to the card."""
-ON_REQUEST: tuple[NoticeKind, ...] = (ENDED,)
-"""What a webhook is told only if it is chosen: agents' callbacks, each of which names a URL under the webhook's own."""
 Channel = Literal["webhook", "slack", "email", "push"]
 PersonRole = Literal["approver", "operator", "admin", "auditor"]
 

@@ -8,8 +8,9 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from remit.core.lifecycle import Status
+from remit.core.notifications.notice_kind import NoticeKind
 from remit.core.notifications.outbox import DeliveryStatus
-from remit.core.notifications.subscription import Channel, NoticeKind, PersonRole
+from remit.core.notifications.subscription import Channel, PersonRole
 from remit.core.views.keys import CredentialAnswer
 
 

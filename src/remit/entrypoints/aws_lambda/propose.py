@@ -15,7 +15,7 @@ from remit.core.errors import InvalidInput, RemitError
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.aws_lambda import process
 from remit.entrypoints.aws_lambda.entry import entry
-from remit.entrypoints.aws_lambda.responses import answered, refused
+from remit.entrypoints.aws_lambda.responses import answered, refused, require_known
 from remit.ports import Message, SendingPublisher
 from remit.wiring import Remit
 
@@ -27,6 +27,7 @@ MOST_INTENTS = 500
 def propose(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     """One proposal is answered as one, several as `{"items": […]}` in their order."""
     one = "proposal" in event
+    require_known(event, ("proposal" if one else "proposals", "gate"))
     proposals = [event["proposal"]] if one else event.get("proposals")
     if not isinstance(proposals, list) or not 1 <= len(proposals) <= MOST_INTENTS:
         way_out = f"send one as proposal, or a list of 1 to {MOST_INTENTS} as proposals"

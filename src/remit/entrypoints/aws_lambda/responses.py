@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -39,3 +39,10 @@ def text(event: Mapping[str, Any], field: str) -> str:
     if not isinstance(found, str) or not found:
         raise InvalidInput(field, "is missing", "send it as text")
     return found
+
+
+def require_known(event: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raises `InvalidInput` for a field that nobody would look at: `path` for `paths` would erase everything."""
+    unknown = next((str(name) for name in event if name not in known), None)
+    if unknown is not None:
+        raise InvalidInput(unknown[:100], "is not known", f"send {', '.join(known)}")

@@ -10,12 +10,12 @@ for a trusted back end. People themselves come through the HTTP door.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from remit.core.errors import InvalidInput
 from remit.core.mirrors import view_of
 from remit.entrypoints.aws_lambda.entry import entry
-from remit.entrypoints.aws_lambda.responses import answered, text
+from remit.entrypoints.aws_lambda.responses import answered, require_known, text
 from remit.entrypoints.web import answers
 from remit.wiring import Remit
 
@@ -28,7 +28,8 @@ def review(remit: Remit, event: Mapping[str, Any]) -> Mapping[str, Any]:
     verb = VERBS.get(text(event, "verb"))
     if verb is None:
         raise InvalidInput("verb", f"is {event['verb']!r}", f"send one of {', '.join(VERBS)}")
-    return verb(remit, text(event, "tenant_id"), text(event, "action_intent_id"), text(event, "by"), event)
+    require_known(event, (*COMMON, *verb.takes))
+    return verb.carry_out(remit, text(event, "tenant_id"), text(event, "action_intent_id"), text(event, "by"), event)
 
 
 def _approve(remit: Remit, tenant_id: str, intent_id: str, by: str, event: Mapping[str, Any]) -> ApprovedAnswer:
@@ -61,12 +62,20 @@ def _erase(remit: Remit, tenant_id: str, intent_id: str, by: str, event: Mapping
     return view_of(remit.erase(tenant_id, intent_id, by=by, reason=text(event, "reason"), paths=paths))
 
 
-VERBS: dict[str, Callable[[Remit, str, str, str, Mapping[str, Any]], Mapping[str, Any]]] = {
-    "approve": _approve,
-    "reject": _reject,
-    "edit": _edit,
-    "resolve": _resolve,
-    "erase": _erase,
+class Verb(NamedTuple):
+    """`takes` are the fields that it looks at beside those of every verb."""
+
+    carry_out: Callable[[Remit, str, str, str, Mapping[str, Any]], Mapping[str, Any]]
+    takes: tuple[str, ...]
+
+
+COMMON = ("verb", "tenant_id", "action_intent_id", "by")
+VERBS = {
+    "approve": Verb(_approve, ("digest",)),
+    "reject": Verb(_reject, ("reason",)),
+    "edit": Verb(_edit, ("changes",)),
+    "resolve": Verb(_resolve, ("status", "note")),
+    "erase": Verb(_erase, ("reason", "paths")),
 }
 
 handler = entry(review, publishes=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from remit.core.errors import CallerMistake, Conflict, NotFound, OutcomeUnknown, TryLater, Unauthenticated
+from remit.core.errors import CallerMistake, Conflict, InvalidInput, NotFound, OutcomeUnknown, TryLater, Unauthenticated
 from remit.core.identity.principal import Principal
 from remit.entrypoints.aws_lambda.entry import entry, logger
 from remit.entrypoints.web.claims import principal_of_claims
@@ -57,6 +57,8 @@ def _read(remit: Remit, event: Mapping[str, Any]) -> Mapping[str, Any]:
     name = str((event.get("pathParameters") or {}).get("action_intent_id", ""))
     if read is None:
         raise NotFound("path", str(event.get("rawPath")), caller.tenant_id)
+    for unknown in event.get("queryStringParameters") or ():
+        raise InvalidInput(str(unknown)[:100], "is not known in this query", "leave the query out")
     intent = remit.intent(caller.tenant_id, name)
     caller.require_sight_of(intent.proposed_by, intent.account_id)
     if event.get("routeKey") == RESULT:

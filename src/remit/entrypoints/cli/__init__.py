@@ -107,9 +107,6 @@ class _Commands(typer.core.TyperGroup):
 
 @cache
 def _commands_of(module: str) -> dict[str, Any]:
-    if module not in HOSTS:
-        # Looked for in every package that is installed, which takes up to a tenth of a command that reads.
-        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     part = typer.Typer(add_completion=False)
     import_module(f"{__name__}.{module}").register(part)
     return {name: taking_each_once(each) for name, each in typer.main.get_group(part).commands.items()}
@@ -170,6 +167,9 @@ def main() -> None:
     # Asked before anything is parsed: what cannot be parsed is told as JSON too.
     as_json = "--json" in sys.argv[1:]
     output.take_any_text()
+    if HOSTS.isdisjoint(COMMANDS.get(word, "") for word in sys.argv[1:]):
+        # Looked for in every package that is installed, which takes up to a tenth of a command that reads.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = app(prog_name="remit", standalone_mode=False)
         sys.stdout.flush()

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec.structs import asdict
-from rich.text import Text
 
 from remit.core.diagnosis import Diagnosis
 from remit.core.errors import InvalidInput, NotFound, RemitError
 from remit.core.gate.zones import RULES
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
+from remit.entrypoints.cli.layout import Cell
 from remit.entrypoints.cli.options import AsJson, Db, existing
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _tell(found: list[tuple[str, Diagnosis]], as_json: bool) -> None:
             output.print_json({"tenant_id": tenant or None, **asdict(each)})
         return
     rows = [
-        [Text(each.state, style=_COLOURS[each.state]), each.check, tenant or None, each.says, each.way_out or None]
+        [Cell(each.state, _COLOURS[each.state]), each.check, tenant or None, each.says, each.way_out or None]
         for tenant, each in found
     ]
     output.print_table(["", "check", "tenant", "says", "do"], rows)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
+from remit.entrypoints.cli.layout import Cell
 from remit.entrypoints.cli.options import Against, AsJson, Db, FromOption, Tenant, ToOption, existing, moments
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _tell(report: Report, as_json: bool) -> None:
         output.say(f"… and {len(report.findings) - MOST_FINDINGS_SHOWN} more (--json shows all)")
     output.print_fields(
         {
-            "verdict": Text("every invariant holds", "green") if report.ok else Text("BROKEN", "red"),
+            "verdict": Cell("every invariant holds", "green") if report.ok else Cell("BROKEN", "red"),
             "tenant": report.tenant_id,
             "entries": report.entries,
             "intents": report.intents,

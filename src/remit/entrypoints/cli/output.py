@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
-
-from rich.console import Console
-from rich.text import Text
 
 from remit.core.errors import (
     CallerMistake,
@@ -29,8 +28,8 @@ from remit.core.errors import (
 from remit.core.gate.amount import in_money
 from remit.core.rendering import quoted, rows, sentence, value_text
 from remit.core.values import in_zone, to_the_second
-from remit.entrypoints.cli.layout import fields as fields_grid
-from remit.entrypoints.cli.layout import laid_out
+from remit.entrypoints.cli import layout
+from remit.entrypoints.cli.layout import BOLD, Cell
 
 if TYPE_CHECKING:
     from remit.core.views import (
@@ -247,26 +246,41 @@ def waits_for(item: StatusAnswer | WhyAnswer) -> str | None:
     return found["explanation"] if found else None
 
 
-def console(*, stderr: bool = False) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False, emoji=False)
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """`rows` are values, or `Text` where a colour is meant. On a narrow terminal each row is a card."""
-    to = console()
-    to.print(laid_out(columns, [[_cell(value) for value in row] for row in rows], to.width, title=title))
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """`rows` are values, or `Cell` where a colour is meant. On a narrow terminal each row is a card."""
+    _print_lines(layout.laid_out(columns, [[_cell(value) for value in row] for row in rows], _width(), _paint()))
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
     """Names and values below each other; what is not there (`None`) is left out."""
-    console().print(fields_grid({name: _cell(value) for name, value in fields.items() if value is not None}))
+    known = {name: _cell(value) for name, value in fields.items() if value is not None}
+    _print_lines(layout.fields(known, _width(), _paint()))
 
 
-def _cell(value: Any) -> Text:
-    return value if isinstance(value, Text) else Text(plain(value))
+def _print_lines(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
+
+
+def _paint() -> layout.Paint:
+    """As a terminal is told a cell's style, in what most of them, and who reads their output, agree on."""
+    asked = os.environ.get("FORCE_COLOR")
+    takes_styles = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    if not (asked or takes_styles):
+        return layout.unpainted
+    known = {BOLD: _BOLD} if os.environ.get("NO_COLOR") else {BOLD: _BOLD, **_COLOUR_CODES}
+    return lambda cell: f"\x1b[{known[cell.style]}m{cell.text}\x1b[0m" if cell.style in known else cell.text
+
+
+def _cell(value: Any) -> Cell:
+    return value if isinstance(value, Cell) else Cell(plain(value))
+
+
+_BOLD = "1"
+_COLOUR_CODES = {"red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 _COLOURS = {
     "AUTO_EXECUTED": "green",
     "SUCCEEDED": "green",
@@ -280,9 +294,9 @@ _COLOURS = {
 }
 
 
-def coloured(word: str | None) -> Text:
+def coloured(word: str | None) -> Cell:
     """A status or result in its colour."""
-    return Text(plain(word), style=_COLOURS.get(word or "", ""))
+    return Cell(plain(word), _COLOURS.get(word or "", ""))
 
 
 def print_page(items: Sequence[Mapping[str, Any]], cursor: str | None, *, as_json: bool) -> None:
@@ -316,11 +330,14 @@ def progress(what: str, total: int | None = None, *, beside_lines: bool = False)
     if not sys.stderr.isatty() or (beside_lines and sys.stdout.isatty()):
         yield _nothing
         return
+    # Imported here: only a person who waits sees one.
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    to = Console(file=sys.stderr, highlight=False, emoji=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     # Rich would send stdout to the bar's terminal as well, and a machine would read nothing.
-    with Progress(*columns, console=console(stderr=True), transient=True, redirect_stdout=False) as bar:
+    with Progress(*columns, console=to, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(what, total=total)
         yield lambda by=1: bar.advance(task, by)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
-from rich.text import Text
 
 from remit.core import rendering
 from remit.core.errors import InvalidInput
 from remit.core.lifecycle import Status
 from remit.entrypoints.cli import output
+from remit.entrypoints.cli.layout import Cell
 from remit.entrypoints.cli.options import (
     AccountOption,
     AfterOption,
@@ -159,8 +159,8 @@ def _reason(given: str | None) -> str:
     return rendering.quoted(given, MOST_SAID) if given else "no reason given"
 
 
-def _mark(passed: bool) -> Text:
-    return Text("yes", style="green") if passed else Text("NO", style="red")
+def _mark(passed: bool) -> Cell:
+    return Cell("yes", "green") if passed else Cell("NO", "red")
 
 
 def _saw(saw: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
-from remit.core.notifications.subscription import NOTICES, ON_REQUEST, Channel, Subscription
+from remit.core.notifications.notice_kind import NOTICES, ON_REQUEST
+from remit.core.notifications.subscription import Channel, Subscription
 from remit.entrypoints.console.auth import HOME, FormRoute, ReaderVisitor, SubscriberVisitor, Visitor
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page

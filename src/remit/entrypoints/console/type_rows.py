@@ -30,8 +30,8 @@ from remit.core.gate.schema_rows import (
     split_schema,
     without_row,
 )
-from remit.core.intent import LARGEST_INTEGER
 from remit.core.json_text import NotJson, read_json
+from remit.core.plain_json import LARGEST_INTEGER
 
 Row = dict[str, str]
 ARGUMENT, AMOUNT, FACT = "argument", "amount", "fact"

@@ -153,8 +153,10 @@ class Timed:
             if message["type"] == "http.response.start":
                 # The route as it is written, not the path: paths hold ids.
                 route = getattr(scope.get("route"), "path", "(none)")
-                method = scope["method"] if route != "(none)" else "(none)"
-                self._answered(method, route, message["status"], time.perf_counter() - began)
+                status = message["status"]
+                # One that no route takes is any stranger's word: the parser knows dozens.
+                method = scope["method"] if route != "(none)" and status != 405 else "(none)"
+                self._answered(method, route, status, time.perf_counter() - began)
             await send(message)
 
         await self._app(scope, receive, timed)

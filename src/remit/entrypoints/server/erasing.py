@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.entrypoints.server.ending import until_nothing_is_left
 from remit.wiring import Remit
 
 log = logging.getLogger(__name__)
@@ -17,8 +18,6 @@ LOOK_S = 1.0
 """How often it is asked for; how often it looks, it knows itself (`Results.erase_over`)."""
 _OF_ITS_TIME = 3
 """So many times as long as it took the store is left to other writers."""
-_MOST_PUT_OFF = 10
-"""So many times in a row the store is asked again at the end, while it answers `TryLater`."""
 
 
 @contextmanager
@@ -33,7 +32,8 @@ def erasing(remit: Remit, *, to_the_end: bool) -> Iterator[None]:
         stop.set()
         thread.join()
         if to_the_end:
-            _erase_all(remit)
+            # Whenever the last look was: what has come to its end since is over too.
+            until_nothing_is_left(lambda: _round(remit, at_once=True))
 
 
 def _until(remit: Remit, stop: threading.Event) -> None:
@@ -44,23 +44,14 @@ def _until(remit: Remit, stop: threading.Event) -> None:
         pause = _OF_ITS_TIME * (time.monotonic() - began) if erased else LOOK_S
 
 
-def _erase_all(remit: Remit) -> None:
-    """Look once more, whenever the last look was. A store that is held by others is waited for, a while."""
-    put_off = 0
-    while put_off < _MOST_PUT_OFF and (erased := _round(remit, at_once=True)) != 0:
-        put_off = put_off + 1 if erased is None else 0
-        if erased is None:
-            time.sleep(LOOK_S)
-
-
-def _round(remit: Remit, *, at_once: bool) -> int | None:
-    """The number of results that it erased; `None` where that is put off."""
+def _round(remit: Remit, *, at_once: bool) -> bool | None:
+    """Has it erased any? `None` where that is put off."""
     try:
-        return remit.results.erase_over(at_once=at_once)
+        return remit.results.erase_over(at_once=at_once) > 0
     except (TryLater, OutcomeUnknown) as error:
         log.warning("results whose time is over are erased in a moment: %s", error)
         return None
     except Exception:
         # Whatever it was, they are over for readers already, and the next look finds them.
         log.exception("erasing results whose time is over failed and is tried again")
-    return 0
+    return False

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.entrypoints.server.ending import until_nothing_is_left
 from remit.flow.notifications.deliver import DueOutbox
 from remit.wiring import Remit
 
@@ -27,11 +28,16 @@ AT_ONCE = 8
 """How many messages are tried at once,"""
 AT_ONCE_PER_TENANT = 4
 """and how many of one tenant's."""
+FIRST_LOOKED_AT, MOST_LOOKED_AT = 1000, 16_000
+"""So many of what is due are looked at, the longest due first; while there is room four times as many, up to this."""
 
 
 @contextmanager
-def notifying(remit: Remit) -> Iterator[None]:
-    """Follow and tell as long as the context; what happened in it is followed before it ends."""
+def notifying(remit: Remit, *, to_the_end: bool = False) -> Iterator[None]:
+    """
+    Follow and tell as long as the context, and once more when it ends; `to_the_end`, until all that happened in it is
+    followed.
+    """
     stop = threading.Event()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="remit-telling") as pool:
         deliveries = DeliveryPool(remit, pool)
@@ -42,7 +48,10 @@ def notifying(remit: Remit) -> Iterator[None]:
         finally:
             stop.set()
             thread.join()
-            _round(remit, deliveries)
+            if to_the_end:
+                until_nothing_is_left(lambda: _round(remit, deliveries))
+            else:
+                _round(remit, deliveries)
 
 
 def _until(remit: Remit, deliveries: DeliveryPool, stop: threading.Event) -> None:
@@ -55,14 +64,15 @@ def _until(remit: Remit, deliveries: DeliveryPool, stop: threading.Event) -> Non
         pause = spent if more else max(LOOK_S, 3 * spent)
 
 
-def _round(remit: Remit, deliveries: DeliveryPool) -> bool:
-    """True if there may be more to follow already."""
+def _round(remit: Remit, deliveries: DeliveryPool) -> bool | None:
+    """True if there may be more to follow already, `None` where that is put off."""
     try:
         more = remit.follow()
-        deliveries.take_out(remit.due_deliveries())
+        deliveries.take_out()
         return more
     except (TryLater, OutcomeUnknown) as error:
         log.warning("following the ledger again in a moment: %s", error)
+        return None
     except Exception:
         # Whatever it was, the next look finds what this one left: executions go on beside it.
         log.exception("following the ledger failed and is tried again")
@@ -77,11 +87,22 @@ class DeliveryPool:
         self._lock = threading.Lock()
         self._out: set[DueOutbox] = set()
 
-    def take_out(self, due: list[DueOutbox]) -> None:
+    def take_out(self) -> None:
         """As many as there is room for; the others are due again at the next look."""
-        for which in due:
-            if self._enter(which):
-                self._pool.submit(self._deliver, which)
+        most = FIRST_LOOKED_AT
+        while True:
+            due = self._remit.due_deliveries(most)
+            for which in due:
+                if self._enter(which):
+                    self._pool.submit(self._deliver, which)
+            if len(due) < most or self._is_full() or most >= MOST_LOOKED_AT:
+                return
+            # One tenant's many stand before what others have waited with for less long.
+            most *= 4
+
+    def _is_full(self) -> bool:
+        with self._lock:
+            return len(self._out) >= AT_ONCE
 
     def _enter(self, which: DueOutbox) -> bool:
         with self._lock:

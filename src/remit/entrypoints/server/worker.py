@@ -54,7 +54,7 @@ def work(
     settler = Settler(remit, wake.set)
     # Calls that end while the worker ends are settled too.
     with (
-        notifying(remit),
+        notifying(remit, to_the_end=until_idle),
         erasing(remit, to_the_end=until_idle),
         settler.running(),
         ThreadPoolExecutor(places.most, thread_name_prefix="remit-call") as pool,

@@ -17,8 +17,9 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer
 from remit.core.notifications.notice import ENDS, Notice, ended_notice
+from remit.core.notifications.notice_kind import ENDED
 from remit.core.notifications.outbox import Outbox
-from remit.core.notifications.subscription import ENDED, Subscription, callback_of
+from remit.core.notifications.subscription import Subscription, callback_of
 from remit.core.records import (
     CONSUMER,
     OUTBOX,

@@ -17,8 +17,9 @@ from remit.core.errors import Conflict
 from remit.core.ledger.position import LedgerConsumer
 from remit.core.notifications.card import ANSWERS, Card, CardPlace, card_of, needs_change
 from remit.core.notifications.notice import Notice
+from remit.core.notifications.notice_kind import CARD
 from remit.core.notifications.outbox import Outbox, Posted, SendResult
-from remit.core.notifications.subscription import CARD, Subscription
+from remit.core.notifications.subscription import Subscription
 from remit.core.records import CONSUMER, SUBSCRIPTION, Key, card_key, case_key, chain_key, start_key
 from remit.flow.consumer import NOTHING_NEW, Progress
 from remit.flow.context import Context

@@ -33,8 +33,9 @@ from remit.core.notifications.notice import (
     to_judge,
     warn_at,
 )
+from remit.core.notifications.notice_kind import NoticeKind
 from remit.core.notifications.outbox import Outbox
-from remit.core.notifications.subscription import NoticeKind, Subscription
+from remit.core.notifications.subscription import Subscription
 from remit.core.records import (
     CONSUMER,
     DAILY_COUNTS,

@@ -19,6 +19,7 @@ from remit.core.identity.credential import PROCESS
 from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
+from remit.core.notifications.notice_kind import NoticeKind
 from remit.core.notifications.outbox import (
     KEPT,
     Delivery,
@@ -30,7 +31,7 @@ from remit.core.notifications.outbox import (
     subject,
     together,
 )
-from remit.core.notifications.subscription import NoticeKind, Recipient, Subscription
+from remit.core.notifications.subscription import Recipient, Subscription
 from remit.core.records import (
     DELIVERY,
     OUTBOX,
@@ -82,12 +83,9 @@ class DueOutbox(Struct, frozen=True):
         return cls(tenant_id, box.subscription_id, box.notice, box.url, card_of)
 
 
-MOST_DUE = 1000
-
-
-def due(context: Context, now: datetime) -> list[DueOutbox]:
+def due(context: Context, now: datetime, most: int) -> list[DueOutbox]:
     """Of all tenants, the longest due first."""
-    found = context.store.due_records(OUTBOX, now, MOST_DUE)
+    found = context.store.due_records(OUTBOX, now, most)
     return [DueOutbox.of(tenant_id, box) for tenant_id, box in found]
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from remit.core.notifications import escalation
 from remit.core.notifications.notice import Notice, NotificationState
-from remit.core.notifications.subscription import NoticeKind, Subscription
+from remit.core.notifications.notice_kind import NoticeKind
+from remit.core.notifications.subscription import Subscription
 from remit.core.records import case_key
 from remit.flow.context import Context
 from remit.flow.notifications.about import about_intents

@@ -51,6 +51,8 @@ class LedgerFollower:
         self._noted_at: datetime | None = None
         self._changed: dict[str, None] = {}
         self._failed: dict[str, datetime] = {}
+        self._broken: dict[str, datetime] = {}
+        """Those whose error no look has to do with: until then they rest, whatever happens to them."""
         self._counting = Counting()
         self._history = 0
         self._noted = ""
@@ -82,9 +84,14 @@ class LedgerFollower:
             self._position, more = found.position, found.more
             if not more:
                 break
-        due = context.store.due_records(NOTIFICATION_STATE, now, MOST_TENANTS)
+        # What is due of those that rest stays due, and is not to stand before all others'.
+        due = context.store.due_records(NOTIFICATION_STATE, now, MOST_TENANTS + len(self._broken))
         self._add([tenant_id for tenant_id, _ in due])
         self._add([name for name, at in self._failed.items() if at <= now])
+        rested = [name for name, at in self._broken.items() if at <= now]
+        for name in rested:
+            del self._broken[name]
+        self._add(rested)
         return more
 
     def _begin_in(self, history: int) -> None:
@@ -107,7 +114,7 @@ class LedgerFollower:
         self._position, self._moved = position, True
 
     def _add(self, tenants: Iterable[str]) -> None:
-        self._changed |= dict.fromkeys(name for name in tenants if name != PLATFORM)
+        self._changed |= dict.fromkeys(name for name in tenants if name != PLATFORM and name not in self._broken)
 
     def _follow(self, context: Context, tenant_id: str, now: datetime) -> bool:
         """True if there may be more; it is this tenant's turn again when all others had theirs."""
@@ -125,7 +132,7 @@ class LedgerFollower:
             return False
         except Exception:
             log.exception("following tenant %s failed and is tried again", tenant_id)
-            self._failed[tenant_id] = now + _RETRIED_AFTER
+            self._broken[tenant_id] = now + _RETRIED_AFTER
             return False
         return self._followed(tenant_id, [counted, told, called, shown], now)
 
@@ -141,7 +148,7 @@ class LedgerFollower:
     def _note(self, context: Context, now: datetime) -> None:
         """Once every tenant has been followed that far; by whom does not matter."""
         rested = self._noted_at is None or abs(now - self._noted_at) >= NOTED_EVERY
-        if self._changed or self._failed or not (rested and self._moved):
+        if self._changed or self._failed or self._broken or not (rested and self._moved):
             return
         # Kept first: what is asked to be written may have been, whatever is answered.
         self._noted = self._position

@@ -12,12 +12,10 @@ from remit.core.errors import Conflict, InvalidInput, NotFound
 from remit.core.identity.credential import Credential
 from remit.core.ledger.position import LedgerConsumer
 from remit.core.notifications.notice import Notice, NotificationState
+from remit.core.notifications.notice_kind import CARD, TEST, NoticeKind
 from remit.core.notifications.outbox import Delivery, DeliveryStatus, Outbox
 from remit.core.notifications.subscription import (
-    CARD,
-    TEST,
     NewSubscription,
-    NoticeKind,
     Subscription,
     check_escalation,
     check_room,

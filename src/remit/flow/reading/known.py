@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from remit.core.errors import NeverSeen, NotFound
 from remit.core.gate.autonomy import StopScope
 from remit.core.gate.bounds import names_account, names_action_type
-from remit.core.notifications.daily_counts import OTHER_TYPES, DailyCounts
 from remit.core.records import DAILY_COUNTS, Key
 from remit.core.values import check_identifier
 from remit.flow.context import Context, bounds_now, chain_head_key, one
 from remit.flow.reading.usage import accounts_of, used_today
 from remit.ports import CaseFilter
+
+if TYPE_CHECKING:
+    from remit.core.notifications.daily_counts import DailyCounts
 
 COUNTED_DAYS = 14
 MOST_NAMES = 500
@@ -56,14 +59,13 @@ def names_in_use(context: Context, tenant_id: str, now: datetime) -> dict[str, l
     """
     bounds = bounds_now(context, tenant_id)
     days = _counted_days(context, tenant_id, now)
-    lines = [line for day in days for line in day.decisions]
     policies = bounds.policies()
     own = set() if isinstance(policies, str) else {rule.reason for rule in policies.rules.values()}
-    types = {*bounds.bounds.action_types, *(line.action_type for line in lines)} - {OTHER_TYPES}
+    types = {*bounds.bounds.action_types, *(name for day in days for name in day.decided_types)}
     return {
         "accounts": sorted(accounts_in_sight(context, tenant_id, now))[:MOST_NAMES],
         "action_types": sorted(types)[:MOST_NAMES],
-        "reasons": sorted({*own, *(line.reason for line in lines)})[:MOST_NAMES],
+        "reasons": sorted({*own, *(line.reason for day in days for line in day.decisions)})[:MOST_NAMES],
     }
 
 

@@ -16,8 +16,6 @@ from remit.core.execution.result import StoredResult
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import nothing_set
 from remit.core.gate.policy import PLATFORM_POLICIES, platform_set_of
-from remit.core.identity.api_key import key_data
-from remit.core.identity.credential import PROCESS
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, LedgerEntry
 from remit.core.ledger.history import IntentHistory
@@ -25,8 +23,6 @@ from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.rows import differences, result_differences
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.lifecycle import Case
-from remit.core.notifications.browser import browser_data
-from remit.core.notifications.subscription import subscription_data
 from remit.core.records import (
     ACTION_TYPE,
     API_KEY,
@@ -230,8 +226,7 @@ class LiveRows:
     def _compare_keys(self) -> None:
         def look() -> list[Problem]:
             own_chain = self._store.chain(self._tenant_id, None)
-            rows = [key_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(API_KEY)]
-            named = {row["key"]["key_id"]: row["key"] for row in rows}
+            named = {row.key_id: row.told() for row in self._scan(API_KEY)}
             return _told_problems("API key", _last_told(own_chain, "KEY_CHANGED", "key", "key_id"), named, own_chain)
 
         self._settled(look)
@@ -242,16 +237,15 @@ class LiveRows:
         def look() -> list[Problem]:
             own_chain = self._store.chain(self._tenant_id, None)
             told = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "subscription", "subscription_id")
-            rows = [subscription_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(SUBSCRIPTION)]
-            named = {row["subscription"]["subscription_id"]: row["subscription"] for row in rows}
+            named = {row.subscription_id: row.wire() for row in self._scan(SUBSCRIPTION)}
             return _told_problems("subscription", told, named, own_chain) + self._browser_problems(own_chain)
 
         self._settled(look)
 
     def _browser_problems(self, own_chain: Sequence[LedgerEntry]) -> list[Problem]:
         told = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "browser", "browser_id")
-        rows = [browser_data("CREATED", row, by="", credential=PROCESS)["browser"] for row in self._scan(BROWSER)]
-        return _told_problems("browser", told, {row["browser_id"]: row for row in rows}, own_chain)
+        named = {row.browser_id: row.told() for row in self._scan(BROWSER)}
+        return _told_problems("browser", told, named, own_chain)
 
     def _scan(self, kind: Kind[S]) -> list[S]:
         return self._store.scan(kind, self._tenant_id)

@@ -20,8 +20,8 @@ from remit.core.delegation import AgentTier
 from remit.core.errors import InvalidInput
 from remit.core.gate.amount import PARAMETERS, parse_amount
 from remit.core.gate.policy.parameters import MOST_TEXT
-from remit.core.intent import LARGEST_INTEGER
 from remit.core.paths import COUNT, Path, parse_path
+from remit.core.plain_json import LARGEST_INTEGER
 from remit.lab.proof.arguments import Arguments
 from remit.lab.proof.logic import Logic, Truth, Whole
 from remit.lab.proof.parameter import (

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from remit.core.canonical import canonical
 from remit.core.gate.parameters_schema import compile_schema
 from remit.core.gate.policy.parameters import MOST_TEXT
-from remit.core.intent import LARGEST_PARAMETERS_BYTES
+from remit.core.plain_json import LARGEST_PARAMETERS_BYTES
 from remit.lab.proof.logic import Logic, Truth, Whole
 from remit.lab.proof.parameter import ABSENT, LARGEST_DECIMAL, NUMBER, TEXT, UNREADABLE, ParameterValue
 

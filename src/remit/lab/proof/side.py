@@ -22,8 +22,8 @@ from remit.core.gate.limit import LimitSpec, give_autonomy
 from remit.core.gate.parameters_schema import ParametersSchema
 from remit.core.gate.policy import PolicySet
 from remit.core.gate.policy.evaluate import Rule
-from remit.core.intent import LARGEST_INTEGER, LARGEST_PARAMETERS_BYTES
 from remit.core.paths import parse_path
+from remit.core.plain_json import LARGEST_INTEGER, LARGEST_PARAMETERS_BYTES
 from remit.core.values import RISK_ORDER
 from remit.lab.proof.any_action import (
     FACT_BOOLEAN,

@@ -13,8 +13,9 @@ from remit.core.gate.amount import decimal_text
 from remit.core.gate.fact import KeptValue
 from remit.core.gate.policy_input import LocalTime, local_time
 from remit.core.gate.zones import zone
-from remit.core.intent import LARGEST_INTEGER, parse_proposal
+from remit.core.intent import parse_proposal
 from remit.core.paths import Step
+from remit.core.plain_json import LARGEST_INTEGER
 from remit.core.values import RISK_ORDER, utc
 from remit.lab.proof.any_action import (
     FACT_BOOLEAN,

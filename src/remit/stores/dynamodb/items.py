@@ -18,7 +18,7 @@ from remit.core.identity.session import Session
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.notifications.browser import Browser
-from remit.core.records import BROWSER, CASE, SESSION, TIMED, due_at, over_at
+from remit.core.records import BROWSER, CASE, SESSION, TIMED, due_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 from remit.ports import QueueLine
@@ -78,7 +78,7 @@ def record_item(place: RecordId, record: Stored, version: str, due_parts: int) -
         item |= _texts({DUE.partition: timed_part(kind, tenant_id, due_parts), DUE.sort: at_place(due, tenant_id, id)})
     if place[0] in BEGUN_AT_ISSUER:
         item |= _texts(_issuer_attributes(place, record))
-    if (over := over_at(record)) is not None:
+    if (over := record.over_at) is not None:
         item[TIME_TO_LIVE] = {"N": str(math.ceil(over.timestamp()))}
     return item
 

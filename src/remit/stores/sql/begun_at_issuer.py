@@ -7,11 +7,12 @@ No index leads to them: there is a row for each session of a person, and it is a
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from remit.core.identity.session import IssuerLogout
+if TYPE_CHECKING:
+    from remit.core.identity.session import IssuerLogout
 
 _WILD = re.compile(r"[%_!]")
 

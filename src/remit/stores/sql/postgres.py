@@ -29,7 +29,18 @@ from remit.core.records import CHAIN
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, driver_error, grouped
 from remit.stores.sql.ledger_order import TransactionOrder
-from remit.stores.sql.postgres_pipeline import Connection, Statement, ask
+from remit.stores.sql.postgres_pipeline import Connection, ask
+from remit.stores.sql.postgres_sessions import (
+    COMMIT,
+    LOCK_TIMEOUT,
+    SET_TRANSACTION,
+    begin_along,
+    beginning,
+    begins_along,
+    is_pooled,
+    prepare_reader,
+    prepare_writer,
+)
 from remit.stores.sql.postgres_statements import COUNT_ON, loading, translated, writing
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
@@ -44,30 +55,16 @@ _AGAIN = (
     # Said of what stands behind a statement that failed, COMMIT among it.
     psycopg.errors.PipelineAborted,
 )
-_IDLE = psycopg.pq.TransactionStatus.IDLE
 _MIGRATION_LOCK = 0x72656D6974  # "remit"
 _LOCKED_WITHIN_S, _LOCK_AGAIN_S = 30.0, 0.05
 _IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
-_LOCK_TIMEOUT = "30s"
 _QUEUED = "remit_queued"
 """The channel on which a process says that it has queued something."""
+_TELL = f"NOTIFY {_QUEUED}".encode()
 _LISTENED_S = 0.5
 _STREAMED_ROWS = 1000
 _READERS_LIVE_S = 300
 """After a failover, readers whose sessions lived on follow the address to the primary in this time."""
-_WRITER_SETTINGS = {
-    # Every statement here finds rows by primary key. A plan made while a table was small, and kept
-    # as it grows, must never be one that reads it whole.
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "jit": "off",
-    # And so planning again for every execution, which costs more than they do, gains nothing.
-    "plan_cache_mode": "force_generic_plan",
-    "lock_timeout": _LOCK_TIMEOUT,
-}
-# What is prepared is planned for each look, by how large tables are then.
-_READER_SETTINGS = {"jit": "off", "plan_cache_mode": "force_custom_plan"}
 _CANNOT_BE_OPENED = {
     r'database "(?P<name>.*)" does not exist': "create it (createdb {name}), or name another in the URL",
     r'role "(?P<name>.*)" does not exist': "create it (createuser {name}), or name another in the URL",
@@ -112,20 +109,20 @@ class Postgres:
 
     def writer(self) -> sqlalchemy.Engine:
         engine = self._engine()
-        event.listen(engine, "connect", _prepare_writer)
-        event.listen(engine, "connect", _begins_along)
+        event.listen(engine, "connect", prepare_writer)
+        event.listen(engine, "connect", begins_along)
         return engine
 
     def engine(self) -> sqlalchemy.Engine:
         engine = self._engine()
-        event.listen(engine, "connect", _prepare_writer)
+        event.listen(engine, "connect", prepare_writer)
         event.listen(engine, "begin", lambda connection: self.begin(connection.connection.driver_connection))
         return engine
 
     def readers(self) -> sqlalchemy.Engine:
         # After a rollback the driver forgets every statement that it has prepared, and has the server forget it.
         engine = self._engine(pool_recycle=_READERS_LIVE_S, pool_reset_on_return="commit")
-        event.listen(engine, "connect", _prepare_reader)
+        event.listen(engine, "connect", prepare_reader)
         return engine
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
@@ -143,7 +140,7 @@ class Postgres:
         if not wanted:
             return
         # What it read last it would hold on to, and an index waits for that as well.
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         with closing(self._alone()) as driver:
             for name, described in wanted.items():
                 row = driver.execute(_IS_VALID, (name,)).fetchone()
@@ -177,11 +174,11 @@ class Postgres:
 
     def begin(self, driver: psycopg.Connection) -> None:
         """
-        Begun with the first statement: by the driver, or by `_begin_along`. A session that a pooler lends has to be
+        Begun with the first statement: by the driver, or by `begin_along`. A session that a pooler lends has to be
         told how, each time.
         """
-        if _is_pooled(driver) and not driver.autocommit:
-            driver.execute(_SET_TRANSACTION)
+        if is_pooled(driver) and not driver.autocommit:
+            driver.execute(SET_TRANSACTION)
 
     def see_one_moment(self, driver: psycopg.Connection) -> None:
         """A reader's transaction does, and begins with its first statement."""
@@ -192,7 +189,7 @@ class Postgres:
     def load(self, driver: Connection, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, Any]]:
         groups = grouped(places)
         statements = [loading(kind, tenant_id, ids, lock=lock) for kind, tenant_id, ids in groups]
-        answers = ask(driver, [*_beginning(driver), *statements])[-len(groups) :] if groups else []
+        answers = ask(driver, [*beginning(driver), *statements])[-len(groups) :] if groups else []
         found = []
         for (kind, tenant_id, _), answer in zip(groups, answers, strict=True):
             is_blob = kind == CHAIN.name
@@ -205,21 +202,21 @@ class Postgres:
 
     def write(self, driver: Connection, changes: Sequence[RowChange]) -> None:
         if changes:
-            ask(driver, [*_beginning(driver), *map(writing, changes)])
+            ask(driver, [*beginning(driver), *map(writing, changes)])
 
     def commit(self, driver: Connection, changes: Sequence[RowChange], asked: Callable[[], None]) -> None:
         # Behind a statement that fails the last one is not carried out either.
-        ask(driver, [*_beginning(driver), *map(writing, changes), _COMMIT], before_last=asked)
+        ask(driver, [*beginning(driver), *map(writing, changes), COMMIT], before_last=asked)
 
     def fetch(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
-        _begin_along(driver)
+        begin_along(driver)
         return driver.execute(translated(sql), parameters).fetchall()
 
     def take(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return self.fetch(driver, f"{sql} FOR UPDATE OF cases SKIP LOCKED", parameters)
 
     def drop_due(self, driver: psycopg.Connection, table: str, now_us: int, limit: int) -> int:
-        _begin_along(driver)
+        begin_along(driver)
         # By their places, which the lock keeps: whoever changes one of them waits, and finds it gone.
         due = f"SELECT ctid FROM {table} WHERE due_at_us <= %s ORDER BY due_at_us LIMIT %s FOR UPDATE SKIP LOCKED"
         return driver.execute(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY({due}))", (now_us, limit)).rowcount
@@ -351,58 +348,3 @@ def _greet(driver: psycopg.Connection) -> tuple[int, str]:
 def _close(connections: list[psycopg.Connection]) -> None:
     while connections:
         connections.pop().close()
-
-
-def _is_pooled(driver: psycopg.Connection) -> bool:
-    """Is the session that answers another than the one that was connected to? See `Postgres._connect`."""
-    return driver.prepare_threshold is None
-
-
-def _settings(settings: Mapping[str, str], *, of_transaction: bool = False) -> str:
-    asked = ", ".join(f"set_config('{name}', '{value}', {of_transaction})" for name, value in settings.items())
-    return f"SELECT {asked}"
-
-
-_SET_SESSION, _SET_TRANSACTION = _settings(_WRITER_SETTINGS), _settings(_WRITER_SETTINGS, of_transaction=True)
-_SET_READER = _settings(_READER_SETTINGS)
-
-
-def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
-    if not _is_pooled(driver):
-        driver.execute(_SET_SESSION)
-        driver.commit()
-
-
-def _begins_along(driver: psycopg.Connection, _record: Any) -> None:
-    # The driver would wait for the answer to its own BEGIN, also in a pipeline.
-    driver.autocommit = True
-
-
-def _begin_along(driver: psycopg.Connection) -> None:
-    """Begin the writer's transaction where it is not: in a pipeline, without waiting for an answer."""
-    if driver.autocommit and driver.pgconn.transaction_status == _IDLE:
-        driver.execute("BEGIN", prepare=False)
-        if _is_pooled(driver):
-            driver.execute(_SET_TRANSACTION)
-
-
-def _beginning(driver: Connection) -> list[Statement]:
-    """The statements that begin a transaction where none has begun."""
-    if driver.pgconn.transaction_status != _IDLE:
-        return []
-    if driver.read_only:
-        return [_BEGIN_READING]
-    return [_BEGIN, Statement(_SET_TRANSACTION.encode())] if _is_pooled(driver) else [_BEGIN]
-
-
-_BEGIN, _COMMIT = Statement(b"BEGIN"), Statement(b"COMMIT")
-_TELL = f"NOTIFY {_QUEUED}".encode()
-_BEGIN_READING = Statement(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-
-
-def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:
-    if not _is_pooled(driver):
-        driver.execute(_SET_READER)
-        driver.commit()
-    driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    driver.read_only = True

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
-from remit.core.identity.session import IssuerLogout
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import BOUNDS, THE_ONE, Key, Kind
@@ -57,10 +56,13 @@ from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import Begun, SqlWriter
 from remit.stores.units import RecordSnapshot, after_each, first_of_each, parse_record, record_id
 
+if TYPE_CHECKING:
+    from remit.core.identity.session import IssuerLogout
+
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
-_FILE = re.compile(r"sqlite://[^/?]*(/(?P<path>[^?]*))?(\?.*)?", re.DOTALL)
+_FILE = re.compile(r"sqlite://(?P<host>[^/?]*)(/(?P<path>[^?]*))?(\?(?P<options>.*))?", re.DOTALL)
 _BEFORE_ALL = -(2**62)
 _PAGE = 500
 
@@ -365,7 +367,13 @@ class SqlStore:
 def dialect_of(url: str) -> Dialect:
     """Raises `InvalidInput` if the URL is not understood."""
     if (file := _FILE.fullmatch(url)) is not None:
-        return Sqlite(file["path"] or "")
+        if file["options"]:
+            # `mode=ro`, say: it would be opened for writing.
+            raise InvalidInput(
+                "database", "has options, and a file has none", "write sqlite:///FILE and nothing behind it"
+            )
+        # With two slashes the first directory is a host, and what is behind it another file.
+        return Sqlite("" if file["host"] else file["path"] or "")
     if url.startswith("postgresql:"):
         # Imported here: a file needs no server's driver, and no pool of its connections.
         from remit.stores.sql.postgres import Postgres, parsed_url

@@ -27,7 +27,7 @@ from remit.core.gate.policy.platform import (
 from remit.core.gate.policy.question import PolicyQuestion, PolicyVerdict, ten_thousandths
 from remit.core.gate.policy.reads import Reads
 from remit.core.gate.policy.shipped import PlatformSet
-from remit.core.gate.policy.source import Clause, PolicyDecision, PolicySource
+from remit.core.gate.policy.source import Clause, PolicyDecision, PolicySource, PolicyVersion
 from remit.core.gate.policy.text_limits import check_texts
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "PolicySet",
     "PolicySource",
     "PolicyVerdict",
+    "PolicyVersion",
     "Reads",
     "check_texts",
     "clauses_of",

@@ -1,4 +1,4 @@
-"""The values a policy is made of: the files as people write them, and one rule as it is shown."""
+"""The values a policy is made of: files as people write them, one rule as it is shown, a version as it is kept."""
 
 from __future__ import annotations
 
@@ -38,3 +38,11 @@ class Clause(Document):
     explanation: str
     text: str
     platform: bool
+
+
+class PolicyVersion(Document):
+    """The policies that a version names: kept for good, so that any decision can be explained."""
+
+    version: str
+    platform: str
+    sources: list[PolicySource]

@@ -12,7 +12,7 @@ from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.amount import in_units
 from remit.core.gate.budget import is_of_named_limit
 from remit.core.gate.charging import Charge
-from remit.core.intent import LARGEST_INTEGER
+from remit.core.plain_json import LARGEST_INTEGER
 from remit.core.values import utc
 
 Data = Mapping[str, Any]
