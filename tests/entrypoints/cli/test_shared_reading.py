@@ -96,8 +96,9 @@ def test_a_process_that_is_killed_leaves_nothing_known_and_that_is_said(lines, t
     export.write_bytes(b"\n".join(lines) + b"\n")
     with ThreadPoolExecutor(1) as caller:
         answer = caller.submit(verified_by_several, str(export), 2, SHORT)
-        # They load what they need before they read anything, so that neither is through.
-        until(active_children, what="a process that was started")
+        # They load what they need before they read anything, so that neither is through. Both: a pool that breaks while
+        # it starts another waits for that one for good.
+        until(lambda: len(active_children()) == 2, what="both processes were started")
         os.kill(active_children()[0].pid, signal.SIGKILL)
 
         with pytest.raises(TryLater, match="nothing is known of it") as error:

@@ -58,16 +58,18 @@ def lines_between(name: str, start: int, end: int, *, longest_bytes: int) -> Ite
     number = 0
     with Path(name).open("rb", buffering=_CHUNK_BYTES) as stream:
         stream.seek(start)
-        while text := stream.readline(min(longest_bytes + 1, end - start)):
+        while start < end and (text := stream.readline(longest_bytes + 1)):
             number, size = number + 1, len(text)
+            if text.endswith(b"\n"):
+                start += size
+                yield JsonLine(number, size, text[:-1])
+                continue
             # Of a line that is too long only its length is kept.
-            while not text.endswith(b"\n") and (more := stream.readline(min(longest_bytes, end - start - size))):
+            while not text.endswith(b"\n") and (more := stream.readline(longest_bytes)):
                 text, size = more, size + len(more)
             start += size
-            if text.endswith(b"\n"):
-                yield JsonLine(number, size, text[:-1] if size - 1 <= longest_bytes else None)
-            else:
-                yield JsonLine(number, size + 1, text if size <= longest_bytes else None)
+            whole = size - text.endswith(b"\n")
+            yield JsonLine(number, whole + 1, text if whole <= longest_bytes else None)
 
 
 def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:

@@ -75,24 +75,21 @@ def claims_of(intent: ActionIntentV1, entry: Data, state: BoundsInForce | None, 
 
 def _is_plain(intent: ActionIntentV1, data: Data) -> bool:
     checks = data["checks"]
+    if type(intent) is not ActionIntentV1 or intent.delegation is not None or type(checks) is not list or not checks:
+        return False
+    first, last = checks[0], checks[-1]
     return bool(
-        type(intent) is ActionIntentV1
-        and intent.delegation is None
-        and data.get("result") == "AUTO_EXECUTED"
+        data.get("result") == "AUTO_EXECUTED"
         and "facts" not in data
         and _SAID.issubset(data)
-        and type(checks) is list
-        and len(checks) > 1
-        and _passed(checks[0], "expiry")
-        and _passed(checks[-1], "budget")
+        and first["check"] == "expiry"
+        and last["check"] == "budget"
+        and first.get("passed") is last.get("passed") is True
+        and "saw" in last
     )
 
 
 _SAID = frozenset({"policy_clause", "policy_decision", "policy_version", "reason"})
-
-
-def _passed(check: Data, name: str) -> bool:
-    return check["check"] == name and check.get("passed") is True and "saw" in check
 
 
 def _read_by(reads: Reads, intent: ActionIntentV1) -> tuple[Any, ...]:

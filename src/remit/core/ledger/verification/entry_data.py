@@ -35,6 +35,8 @@ _WRITER_IN: Mapping[str, Callable[[Data], Any]] = {
     **dict.fromkeys(("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "KEY_CHANGED", "SUBSCRIPTION_CHANGED"), itemgetter("by")),
 }
 """By the type of an entry, whoever its data says has written it."""
+SAYING_WRITER = frozenset(_WRITER_IN)
+"""The types of entries that say it."""
 
 
 def written_for_another(entry: Data) -> str | None:
@@ -58,7 +60,7 @@ def _moment(text: str) -> datetime:
 
 
 def charges_of(data: Data) -> list[Charge]:
-    return [Charge.from_wire(charge) for charge in data["charges"]]
+    return list(map(Charge.from_wire, data["charges"]))
 
 
 def as_taken(charge: Charge) -> Charge:

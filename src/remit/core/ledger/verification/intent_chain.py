@@ -17,6 +17,7 @@ from remit.core.identity.person import same_person
 from remit.core.ledger.verification.conversation import Conversation
 from remit.core.ledger.verification.entry_data import (
     OUTCOME_EVENTS,
+    SAYING_WRITER,
     Data,
     as_taken,
     charges_of,
@@ -101,7 +102,7 @@ class IntentChain:
                 self.broken(6, f"an entry of type {entry['event_type']!r} has no place in an intent's chain")
             else:
                 reader(self, entry["data"], entry)
-                if (problem := written_for_another(entry)) is not None:
+                if entry["event_type"] in SAYING_WRITER and (problem := written_for_another(entry)) is not None:
                     self.broken(8, problem)
         self._check_digest()
         self._check_decision()

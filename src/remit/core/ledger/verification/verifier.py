@@ -105,8 +105,9 @@ class Verifier:
             self._read_chain(name, list(chain))
 
     def _known(self, entries: Iterable[LedgerLine]) -> Iterator[LedgerLine]:
+        report = self.report
         for entry in entries:
-            self.report.entries += 1
+            report.entries += 1
             if type(entry) is SoundEntry or self._is_entry(entry):
                 yield entry
 
@@ -122,7 +123,8 @@ class Verifier:
     def _read_chain(self, name: str | None, chain: list[LedgerLine]) -> None:
         where = WHERE if name is None else f"intent {name}"
         self._note_head(name, Head(sequence=chain[-1]["sequence"], hash=chain[-1]["hash"]), where)
-        if not _is_linked(chain):
+        is_linked = _is_linked(chain)
+        if not is_linked:
             self._check_links(chain, where)
         self.kept.check(name, chain, where)
         if not _is_of_one_owner(chain, self.report.tenant_id):
@@ -131,7 +133,11 @@ class Verifier:
             self.own_entries += len(chain)
         else:
             self.report.intents += 1
-            self._read_intent_chain(chain, where)
+            # Its links hold or do not; what a newer version says is not for this one to judge.
+            if is_linked or not any(map(_newer, chain)):
+                self._read_intent_chain(chain, where)
+            else:
+                self.successions.unread(name)
 
     def _note_head(self, name: str | None, head: Head, where: str) -> None:
         if name is None:
@@ -140,10 +146,6 @@ class Verifier:
             self.report.broken(6, where, "its chain is taken up again later in the file")
 
     def _read_intent_chain(self, chain: list[LedgerLine], where: str) -> None:
-        # Its links hold or do not; what it says is not for this version to judge.
-        if any(_newer(entry) for entry in chain if type(entry) is not SoundEntry):
-            self.successions.unread(chain[0]["action_intent_id"])
-            return
         own = self._known_chain(chain[0])
         held = self.report, self.windows, self.samples, own, where, self.successions
         try:
@@ -266,10 +268,18 @@ def _is_linked(chain: list[LedgerLine]) -> bool:
 
 
 def _is_of_one_owner(chain: list[LedgerLine], tenant_id: str | None) -> bool:
-    """True of nearly all: neither the entries nor their data name anybody but this tenant, and one account."""
-    account_id = chain[0]["account_id"]
+    """True of nearly all: the entries and their data name this tenant, one account and one intent, and nobody else."""
+    account_id, name = chain[0]["account_id"], chain[0]["action_intent_id"]
     for entry in chain:
-        if entry["tenant_id"] != tenant_id or entry["account_id"] != account_id or _others_named(entry):
+        data = entry["data"]
+        if (
+            entry["tenant_id"] != tenant_id
+            or entry["account_id"] != account_id
+            or data.get("tenant_id", tenant_id) != tenant_id
+            or data.get("account_id", account_id) != account_id
+            or data.get("action_intent_id", name) != name
+            or (not _NAMING.isdisjoint(data) and _others_named(entry))
+        ):
             return False
     return True
 
