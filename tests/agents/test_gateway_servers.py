@@ -289,6 +289,7 @@ def test_the_file_that_the_documentation_shows_can_be_read(tmp_path):
         ({"servers": {"shop": {"command": "x", "url": "http://x"}}}, "either a command or a url"),
         ({"servers": {"shop": {"command": "x", "env": {"A": "${NOT_SET_ANYWHERE}"}}}}, "NOT_SET_ANYWHERE"),
         ({"remit": {"url": "http://x", "key_env": "NOT_SET_ANYWHERE"}}, "NOT_SET_ANYWHERE"),
+        ({"remit": {"url": "127.0.0.1:8000"}}, "remit.url: is not an http or https URL"),
         ({"freee": []}, "freee"),
     ],
 )

@@ -24,8 +24,9 @@ def _served(url, *options):
         yield found[0]
 
 
-def test_it_signs_in_once_with_every_role_of_the_first_tenant(sqlite_url):
+def test_it_signs_in_once_with_every_role_of_the_first_tenant_with_bounds(sqlite_url):
     with Remit.open(sqlite_url) as remit:
+        remit.create_key("acm", {"name": "bot", "roles": ["agent"]}, by="ann")
         remit.apply({"tenant": "acme"}, by="ann")
     with (
         _served(sqlite_url) as link,

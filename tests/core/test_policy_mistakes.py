@@ -62,6 +62,25 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text, place, problem
     assert str(mistake).startswith(f"p0.cedar:{place[0]}:{place[1]}: ")
 
 
+NUMBERS, TEXTS = "context.numbers", "context.texts"
+IN_EURO = f'{TEXTS}.hasTag("currency") && {TEXTS}.getTag("currency") == "EUR"'
+
+
+@pytest.mark.parametrize(
+    ("amount", "problem"),
+    [
+        (f'{NUMBERS}.hasTag("amount") && {NUMBERS}.getTag("amount").lessThan(50)', "has a Long where a decimal is"),
+        (f'{NUMBERS}.getTag("amount").lessThan(decimal("5.0"))', 'reads the tag "amount" without asking'),
+        (f'{NUMBERS}.hasTag("x") && {NUMBERS}.getTag("amount").lessThan(decimal("5.0"))', 'reads the tag "amount"'),
+        (f'{TEXTS}.getTag("a") == "b" && {TEXTS}.getTag("b") == "b"', 'reads the tag "a" without asking'),
+    ],
+)
+def test_a_mistake_that_follows_from_another_does_not_hide_it(amount, problem):
+    (mistake,) = told(f"{HEAD} unless {{ {amount} && {IN_EURO} }};")
+
+    assert problem in mistake.problem
+
+
 def test_every_rule_of_every_file_is_looked_at_also_where_one_cannot_be_read():
     sound, odd, broken = f"{HEAD};", f"{HEAD} when {{ context.foo == 1 }};", f"{HEAD} when {{ ;"
 

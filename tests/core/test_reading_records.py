@@ -6,7 +6,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from pydantic_core import core_schema
@@ -16,7 +16,7 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.ledger.entries import NO_CHAIN, ChainHead
-from remit.core.records import CHAIN, KINDS, Kind
+from remit.core.records import CHAIN, KINDS
 from remit.core.values import Document
 
 from .make import approval, attempt, bounds, case, intent, state, stop
@@ -128,8 +128,6 @@ def test_a_kind_has_the_type_of_records_that_it_is_said_to_have(kind):
 
 
 def test_what_a_timed_kind_has_says_when_it_is_due():
-    assert all(hasattr(kind.model, "due_at") or "due_at" in kind.model.model_fields for kind in _timed())
+    timed = [kind.model for kind in KINDS.values() if kind.timed]
 
-
-def _timed() -> list[Kind[Any]]:
-    return [kind for kind in KINDS.values() if kind.timed]
+    assert all(hasattr(model, "due_at") or "due_at" in model.model_fields for model in timed)

@@ -363,6 +363,37 @@ def test_where_nobody_listens_nothing_was_sent():
             client.propose({})
 
 
+CLIENTS = pytest.mark.parametrize("kind", [RemitClient, AsyncRemitClient])
+
+
+@CLIENTS
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "localhost:8000", "", "ftp://remit.example.com", "http://", "http://a:b"]
+)
+def test_where_no_request_could_go_the_url_is_refused(kind, url):
+    with pytest.raises(InvalidInput, match="write it with its scheme") as refused:
+        kind(url, "key")
+
+    assert refused.value.field == "url"
+
+
+@CLIENTS
+@pytest.mark.parametrize(
+    "key", ["", " \n", "rk.acme.1.secret\nrk.acme.2.secret", "rk.acme.1 secret", "rk.acme.1.sécret"]
+)
+def test_what_no_header_can_carry_is_no_key_and_is_not_shown(kind, key):
+    with pytest.raises(InvalidInput) as refused:
+        kind("http://127.0.0.1:8000", key)
+
+    assert refused.value.field == "key"
+    assert "secret" not in str(refused.value)
+
+
+def test_a_key_may_come_from_a_file_with_the_end_of_its_line(world):
+    with RemitClient(world.url, f"{_key(world)}\n") as client:
+        assert client.usage()["tenant_id"] == ACME
+
+
 @contextmanager
 def _standing_between(answer):
     class Handler(BaseHTTPRequestHandler):

@@ -60,6 +60,35 @@ def test_hosts_are_connected_to_and_what_is_unreachable_or_not_listed_is_wrong(r
     assert any("no connection to 127.0.0.1" in says for says in gone)
 
 
+@pytest.mark.parametrize(
+    ("listed", "environ", "says"),
+    [
+        (
+            "",
+            {"TOKEN": "x"},
+            "TOKEN is not listed for tenant acme, so it was not read; the operator lists it in REMIT_",
+        ),
+        ("acme:TOKEN@other.example", {"TOKEN": "x"}, "TOKEN is not listed for 127.0.0.1:"),
+        ("acme:TOKEN@127.0.0.1", {}, "environment variable TOKEN is not set"),
+        ("acme:TOKEN@127.0.0.1", {"TOKEN": "x"}, None),
+    ],
+)
+@pytest.mark.parametrize(
+    "secret", [{"bearer_token": "${TOKEN}"}, {"signing_secret": "${TOKEN}"}, {"headers": {"X-Key": "k ${TOKEN}"}}]
+)
+def test_a_secret_that_calls_lack_is_worth_a_look(shop, secret, listed, environ, says):
+    tool = {"connector": "http", "method": "POST", "url": f"http://127.0.0.1:{shop.getsockname()[1]}/x"} | secret
+    types = {name: {"risk_tier": "LOW", "tool": tool} for name in ("CALL", "CALL_AGAIN")}
+    settings = {"REMIT_PRIVATE_HOSTS": "127.0.0.1", "REMIT_TOOL_ENVIRONMENT": listed}
+    with Remit.open("memory://", environ=environ, settings=settings) as remit:
+        remit.apply({"tenant": "acme", "allowed_hosts": ["127.0.0.1"], "action_types": types}, by="ann")
+
+        told = [each for each in remit.diagnose("acme") if each.check in ("secrets", "connectivity")]
+
+    assert [(each.check, each.state) for each in told] == [("connectivity", "ok")] + [("secrets", "look")] * bool(says)
+    assert says is None or says in told[1].says
+
+
 def test_without_connecting_only_what_is_not_listed_is_found(remit, shop):
     states = found(remit, connect=False)
 

@@ -13,6 +13,7 @@ from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, unregis
 from remit.core.gate.bounds_checks import InvalidBounds, parse_bounds
 from remit.core.gate.bounds_conflicts import conflicts
 from remit.core.gate.bounds_parts import BoundsPart
+from remit.core.gate.bounds_slips import slips
 from remit.core.gate.log_only import promoted
 from remit.core.identity.api_key import ApiKey, parse_new_key
 from remit.core.identity.credential import PROCESS, Credential
@@ -86,7 +87,12 @@ class Settings(Part):
         tools whose host is not listed.
         """
         unknown = [f"{path}: {name} is not a registered action type" for path, name in unregistered(bounds)]
-        return [*unknown, *map(str, conflicts(bounds)), *unlisted_hosts(bounds, self.context.connectors)]
+        return [
+            *unknown,
+            *slips(bounds),
+            *map(str, conflicts(bounds)),
+            *unlisted_hosts(bounds, self.context.connectors),
+        ]
 
     def apply_part(
         self,

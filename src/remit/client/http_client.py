@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
+from remit.client.addressing import options
 from remit.client.answered_errors import error_of_answer, our_errors
 from remit.client.async_connections import AsyncConnections, is_proxied
 from remit.client.calls import RouteCall
@@ -84,7 +85,7 @@ class RemitClient(_Client):
 
     def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = 0) -> None:
         super().__init__(retries)
-        self._http = httpx.Client(**_options(url, key, timeout_s))
+        self._http = httpx.Client(**options(url, key, timeout_s))
 
     def _ask(self, call: RouteCall[T]) -> T:
         attempt = 0
@@ -147,7 +148,7 @@ class AsyncRemitClient(_Client):
 
     def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = 0) -> None:
         super().__init__(retries)
-        self._http = httpx.AsyncClient(**_options(url, key, timeout_s))
+        self._http = httpx.AsyncClient(**options(url, key, timeout_s))
         base = self._http.base_url
         self._connections = None if is_proxied(base) else AsyncConnections(base)
         self._send = self._connections.send if self._connections else self._http.send
@@ -213,12 +214,6 @@ class AsyncRemitClient(_Client):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-def _options(url: str, key: str, timeout_s: float) -> dict[str, Any]:
-    # A redirect would carry the key to wherever it leads.
-    headers = {"Authorization": f"Bearer {key}"}
-    return {"base_url": url, "headers": headers, "timeout": timeout_s, "follow_redirects": False}
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: RouteCall[Any]) -> httpx.Request:

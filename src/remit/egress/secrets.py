@@ -16,6 +16,7 @@ from remit.egress.failure import Failure
 from remit.egress.hosts import HostPattern
 
 TOOL_ENVIRONMENT = "REMIT_TOOL_ENVIRONMENT"
+_LISTED_WHERE = f"the operator lists it in {TOOL_ENVIRONMENT}, or on AWS in the secret itself"
 SECRET_UNREADABLE = "SECRET_UNREADABLE"  # noqa: S105 - the code of a failure, no password
 LONGEST_MESSAGE = 500
 LONGEST_ID = 512
@@ -42,7 +43,7 @@ class Secret:
     def check_destination(self, host: str, port: int) -> None:
         """Raises `Failure` for a host that the operator did not list for it."""
         if not self.goes_to(host, port):
-            problem = f"{self.name} is not listed for {host}:{port}, so it was not sent; the operator lists hosts"
+            problem = f"{self.name} is not listed for {host}:{port}, so it was not sent; {_LISTED_WHERE}"
             raise Failure("VALIDATION", "SECRET_NOT_FOR_HOST", problem)
 
 
@@ -167,7 +168,7 @@ class CallSecrets:
         except InvalidInput as error:
             raise Failure("VALIDATION", "VARIABLE_UNUSABLE", str(error)) from None
         if secret is None:
-            problem = f"{name} is not listed for tenant {self._tenant_id}, so it was not read; the operator lists it"
+            problem = f"{name} is not listed for tenant {self._tenant_id}, so it was not read; {_LISTED_WHERE}"
             raise Failure("VALIDATION", "SECRET_NOT_LISTED", problem)
         return secret
 

@@ -124,10 +124,14 @@ class ForeseesHost(Protocol):
 
 
 class TriedHost(Struct, frozen=True):
-    """A tool's host, and why no connection to it is to be had; `problem` is `None` where one is."""
+    """
+    A tool's host, and why no connection to it is to be had; `problem` is `None` where one is. `lacks` says which secret
+    of its calls this process does not have.
+    """
 
     host: str
     problem: str | None
+    lacks: str | None = None
 
 
 @runtime_checkable

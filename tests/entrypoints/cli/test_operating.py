@@ -108,6 +108,17 @@ def test_what_a_command_changes_is_told_with_the_login_that_typed_it(desk):
     assert made["key"].rpartition(".")[2] not in str(told)
 
 
+def test_keys_are_listed_in_words_and_a_misspelt_tenant_is_told(desk):
+    sound = desk.run("key", "create", "--tenant", "acme", "--name", "zed", "--role", "operator", "--role", "auditor")
+    slip = desk.run("key", "create", "--tenant", "acmee", "--name", "zed", "--role", "agent")
+
+    (row,) = [line for line in desk.run("key", "list", "--tenant", "acme").stdout.splitlines() if " zed " in line]
+
+    assert "auditor, operator" in row and row.rstrip().endswith("JST")
+    assert "!" not in sound.stderr
+    assert "! tenant 'acmee' has no bounds yet; is acme meant?" in slip.stderr
+
+
 def test_a_database_is_moved_and_says_so(desk):
     before = desk.run("ledger", "--tenant", "acme").stdout
 

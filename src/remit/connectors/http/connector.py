@@ -13,7 +13,7 @@ from remit.connectors.http.answer import result_of
 from remit.core.canonical import canonical
 from remit.core.errors import TryLater
 from remit.core.execution.outcome import CallResult
-from remit.core.execution.templates import ENV, url_base
+from remit.core.execution.templates import ENV, environment_names, url_base
 from remit.core.intent import ActionIntentV1
 from remit.egress.addresses import check_listed
 from remit.egress.failure import Acted, Failure
@@ -65,7 +65,8 @@ class HttpConnector:
 
     def try_host(self, tenant_id: str, tool: dict[str, Any], allowed_hosts: Sequence[str]) -> TriedHost:
         """The host of its URL, and why no connection is to be had; the URL is the environment's where it says so."""
-        template, secrets = tools.checked(tool).url, CallSecrets(self._secrets, tenant_id)
+        parsed, secrets = tools.checked(tool), CallSecrets(self._secrets, tenant_id)
+        template = parsed.url
         name = url_base(template)
         try:
             url = parse_url(secrets.base_url({ENV: name}) if name else template.partition("{")[0])
@@ -75,7 +76,7 @@ class HttpConnector:
             self._egress.connect(asked.host, asked.port, allowed_hosts, Deadline(TRY_S))
         except Failure as failure:
             return TriedHost(f"${{{name}}}" if name else template.partition("{")[0], str(failure))
-        return TriedHost(f"{asked.host}:{asked.port}", None)
+        return TriedHost(f"{asked.host}:{asked.port}", None, _lacking(parsed, secrets, asked))
 
     def prepare(self, call: Call) -> None:
         try:
@@ -103,6 +104,18 @@ class HttpConnector:
         raise Failure(
             "VALIDATION", "TOO_MANY_REDIRECTS", f"{outgoing.host} redirected more than {MOST_REDIRECTS} times"
         )
+
+
+def _lacking(tool: tools.HttpTool, secrets: CallSecrets, asked: HttpRequest) -> str | None:
+    beside_url = [*tool.headers.values(), tool.bearer_token or "", tool.signing_secret or ""]
+    try:
+        for name in sorted(environment_names(beside_url)):
+            secrets.value({ENV: name})
+        for secret in secrets.read:
+            secret.check_destination(asked.host, asked.port)
+    except Failure as failure:
+        return str(failure)
+    return None
 
 
 def _outgoing(call: Call, secrets: CallSecrets) -> HttpRequest:

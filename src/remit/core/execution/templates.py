@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -220,6 +221,15 @@ def as_text(value: Any, path: str) -> str:
 def environment_names(template: Any) -> set[str]:
     """Every environment variable a template refers to."""
     return {piece.name for text in _texts(template) for piece in parse(text) if isinstance(piece, EnvironmentReference)}
+
+
+def paths_named(template: Any) -> set[str]:
+    """Every path of a field that a template refers to. A text that is none, as other connectors have them, has none."""
+    found: set[str] = set()
+    for text in _texts(template):
+        with suppress(InvalidInput):
+            found |= {piece.path for piece in parse(text) if isinstance(piece, Field)}
+    return found
 
 
 def field_names(template: str) -> set[str]:

@@ -13,6 +13,7 @@ from remit.core.errors import InvalidInput
 from remit.core.identity.access import PLATFORM_ROLE, TENANT_ROLES
 from remit.core.identity.api_key import DEFAULT_TIER
 from remit.core.identity.principal import Principal
+from remit.core.invalid_fields import likely_meant
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.functions import imported_functions
@@ -104,10 +105,16 @@ def _say_where(remit: Remit, url: str, tenant: str | None) -> None:
 def _console(remit: Remit, url: str, tenant: str | None) -> str:
     if urlsplit(url).hostname not in ("127.0.0.1", "::1"):
         return f"the console: {url}/console/"
-    owner = tenant or next((name for name in remit.tenants() if name != PLATFORM), DEFAULT_TENANT)
+    owner = tenant or _with_bounds(remit)
     visitor = Principal(login(), owner, ALL_ROLES)
     token = remit.make_link(visitor, leads_to="/console/", loopback_only=True, credential=typed_by())
     return f"the console of tenant {owner}, signed in as {visitor.name}, once: {url}/console/link/{token}"
+
+
+def _with_bounds(remit: Remit) -> str:
+    """The first tenant that has bounds: of one whose name was misspelt once, a key or a link may be stored as well."""
+    known = [name for name in remit.tenants() if name != PLATFORM]
+    return next((name for name in known if remit.bounds(name).config_sequence), (known or [DEFAULT_TENANT])[0])
 
 
 def create(
@@ -139,11 +146,23 @@ def create(
     with opened(ctx, db) as remit:
         who = login() if by is None else by
         made, text = remit.create_key(_owner(tenant, role), asked, by=who, credential=typed_by())
+        slip = None if as_json or tenant is None else _slip(remit, tenant)
     if as_json:
         output.print_json({**made.shown(), "key": text})
-    else:
-        output.say(text)
-        output.note("Keep it: it is shown this once.")
+        return
+    output.say(text)
+    output.note("Keep it: it is shown this once.")
+    if slip is not None:
+        output.note(f"! {slip}")
+
+
+def _slip(remit: Remit, tenant: str) -> str | None:
+    """A likely slip: a tenant without bounds. A key may well be made before they are put in force."""
+    if remit.bounds(tenant).config_sequence:
+        return None
+    meant = likely_meant(tenant, [name for name in remit.tenants() if name not in (PLATFORM, tenant)])
+    way_out = f"is {meant} meant?" if meant else "put some in force with 'remit apply'"
+    return f"tenant {tenant!r} has no bounds yet; {way_out}"
 
 
 def _owner(tenant: str | None, roles: list[str]) -> str:
@@ -180,7 +199,14 @@ def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False
 
 def _key_row(key: KeyAnswer) -> list[Any]:
     times = [key["created_at"], key["expires_at"], key["last_used_at"], key["revoked_at"]]
-    return [key["key_id"], key["name"], key["roles"], key["tier"], key["on_behalf_of"], *times]
+    return [
+        key["key_id"],
+        key["name"],
+        ", ".join(key["roles"]),
+        key["tier"],
+        key["on_behalf_of"],
+        *(time and output.local(time) for time in times),
+    ]
 
 
 def revoke(

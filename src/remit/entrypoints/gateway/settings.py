@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from remit.client.addressing import checked_url
 from remit.core.errors import InvalidInput
 from remit.core.invalid_fields import explain_invalid
 from remit.core.values import ActionTypeName, Identifier, RiskLevel
@@ -36,6 +37,14 @@ class RemitServer(_Part):
     key_env: str = "REMIT_KEY"
     console: str | None = None
     """Where people see its console; without it, `url` and `/console`."""
+
+    @field_validator("url")
+    @classmethod
+    def _a_place(cls, url: str) -> str:
+        try:
+            return checked_url(url)
+        except InvalidInput as error:
+            raise ValueError(f"{error.problem}; {error.way_out}") from None
 
     def page_of(self, action_intent_id: str) -> str:
         base = self.console or f"{self.url.rstrip('/')}/console"

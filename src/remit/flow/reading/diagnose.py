@@ -85,8 +85,9 @@ def _paused(context: Context, tenant_id: str) -> Iterator[Diagnosis]:
 
 
 def _hosts(context: Context, tenant_id: str, bounds: BoundsInForce) -> Iterator[Diagnosis]:
-    """The far sides of its tools, each once."""
+    """The far sides of its tools, and what their calls lack here, each once."""
     tried: set[str] = set()
+    told: set[str] = set()
     for name, spec in bounds.bounds.action_types.items():
         connector = context.connectors.get(spec.tool.connector)
         if isinstance(connector, TriesHost):
@@ -94,6 +95,10 @@ def _hosts(context: Context, tenant_id: str, bounds: BoundsInForce) -> Iterator[
             if found.host not in tried:
                 yield _reached(name, found.host, found.problem)
             tried.add(found.host)
+            if found.lacks is not None and found.lacks not in told:
+                way_out = f"where workers run, calls of {name} need it; here it may be missing"
+                yield Diagnosis("secrets", "look", found.lacks, way_out)
+                told.add(found.lacks)
 
 
 def _reached(action_type: str, host: str, problem: str | None) -> Diagnosis:

@@ -32,6 +32,7 @@ _TAGS = {
     "FactNumbers": "facts_numbers",
     "FactBooleans": "facts_booleans",
 }
+_UNASKED = r"safety of access to tag `([^`]*)` on entity type `([A-Za-z]+)`"
 _ATTRIBUTES = re.findall(r"^    ([a-z_]+): ", SCHEMA, re.MULTILINE)
 Words = tuple[str, str, str]
 """The problem, the way out, and the text of the rule that it is about."""
@@ -75,7 +76,7 @@ def _not_cedar(source: PolicySource, pieces: Sequence[_Piece]) -> Iterator[Inval
             yield _placed(source, piece, _in_words(said), NOT_CEDAR)
         else:
             for misfit in _misfits(piece.text).values():
-                yield _placed(source, piece, _in_words(misfit), "")
+                yield _placed(source, piece, _in_words(_cause(misfit, piece.text)), "")
 
 
 def _not_sound(source: PolicySource, pieces: Sequence[_Piece]) -> Iterator[InvalidInput]:
@@ -85,15 +86,33 @@ def _not_sound(source: PolicySource, pieces: Sequence[_Piece]) -> Iterator[Inval
     for number, (cedars_id, rule) in enumerate(file.rules.items()):
         piece = pieces[number] if len(pieces) == len(file.rules) else _Piece(0, source.text)
         if cedars_id in misfits:
-            yield _placed(source, piece, _in_words(misfits[cedars_id]), f"rule {file.clause_id(rule)!r}")
+            cause = _cause(misfits[cedars_id], piece.text)
+            yield _placed(source, piece, _in_words(cause), f"rule {file.clause_id(rule)!r}")
         else:
             yield from _not_ours(source, piece, file, rule)
 
 
-def _misfits(text: str) -> dict[str, str]:
-    """The mistakes against the schema, by Cedar's id of the rule; of one rule the last that is said."""
+def _misfits(text: str) -> dict[str, list[str]]:
+    """The mistakes against the schema, by Cedar's id of the rule."""
     valid = cedarpy.validate_policies(text, cedarpy.Schema.from_str(SCHEMA))
-    return {str(each.policy_id): re.sub(r"^for policy `[^`]*`, ", "", str(each.error)) for each in valid.errors}
+    found: dict[str, list[str]] = {}
+    for each in valid.errors:
+        found.setdefault(str(each.policy_id), []).append(re.sub(r"^for policy `[^`]*`, ", "", str(each.error)))
+    return found
+
+
+def _cause(misfits: Sequence[str], text: str) -> str:
+    """
+    The one of a rule's mistakes that the others may follow from: behind any mistake Cedar takes every tag for one that
+    nobody asked for, also one that is.
+    """
+
+    def follows(said: str) -> tuple[bool, bool, int]:
+        if not (unasked := re.search(_UNASKED, said)):
+            return False, False, 0
+        return True, f"hasTag({unasked[1]})" in text, text.find(f"getTag({unasked[1]})")
+
+    return min(misfits, key=follows)
 
 
 def _not_ours(
@@ -172,7 +191,7 @@ def _other_type(found: re.Match[str]) -> Words:
 
 
 _WORDS: list[tuple[str, Callable[[re.Match[str]], Words]]] = [
-    (r"safety of access to tag `([^`]*)` on entity type `([A-Za-z]+)`", _unasked_tag),
+    (_UNASKED, _unasked_tag),
     (r"attribute `([^`]*)` in context for .* not found", _no_attribute),
     (r"expected (\w+) but saw (\w+)", _other_type),
     (r"'=' is not a valid operator", lambda _: ("compares with =", "write ==", " = ")),

@@ -116,6 +116,11 @@ def _constant(kind: str, node: Any) -> str | None:
     return None
 
 
+def nodes_of(rule: pst.Template) -> Iterator[Any]:
+    """Every node of its conditions."""
+    return (node for node, _ in _nodes(rule.clauses))
+
+
 def with_entities_named(rule: pst.Template) -> pst.Template:
     """The rule with each field of the context that is always the same entity as that entity."""
     return replace(rule, clauses=_named(rule.clauses))
