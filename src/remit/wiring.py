@@ -21,6 +21,7 @@ from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_
 from remit.core.execution.breaker import PAUSE_AFTER, BreakerRules
 from remit.core.gate.action_type import CALLER, FUNCTION
 from remit.core.url_options import url_options
+from remit.core.whole_numbers import whole_number
 from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
@@ -129,17 +130,19 @@ def slack_api_url(settings: Mapping[str, str]) -> str:
 def most_waiting(settings: Mapping[str, str]) -> int | None:
     """`REMIT_MOST_WAITING`: how many intents of one proposer may wait for people, 0 for no limit."""
     text = settings.get("REMIT_MOST_WAITING", str(MOST_WAITING))
-    if not text.isdecimal():
-        raise InvalidInput("REMIT_MOST_WAITING", f"is {text!r}", "set it to a whole number, or to 0 for no limit")
-    return int(text) or None
+    number = whole_number(text)
+    if number is None:
+        raise InvalidInput("REMIT_MOST_WAITING", f"is {text[:50]!r}", "set it to a whole number, or to 0 for no limit")
+    return number or None
 
 
 def breaker_rules(settings: Mapping[str, str]) -> BreakerRules | None:
     """`REMIT_PAUSE_TOOL_AFTER`: how many calls of a tool may fail in a row before it is paused, 0 for never to."""
     text = settings.get("REMIT_PAUSE_TOOL_AFTER", str(PAUSE_AFTER))
-    if not text.isdecimal():
-        raise InvalidInput("REMIT_PAUSE_TOOL_AFTER", f"is {text!r}", "set it to a whole number, or to 0 for never")
-    return BreakerRules(pause_after=int(text)) if int(text) else None
+    number = whole_number(text)
+    if number is None:
+        raise InvalidInput("REMIT_PAUSE_TOOL_AFTER", f"is {text[:50]!r}", "set it to a whole number, or to 0 for never")
+    return BreakerRules(pause_after=number) if number else None
 
 
 def uuid7() -> str:

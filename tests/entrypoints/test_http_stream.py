@@ -294,7 +294,10 @@ def test_who_is_cut_off_while_an_id_of_that_release_is_made_good_gets_nothing_tw
     assert [name for name in told if name] == ["i-0", "i-1", "i-3"]
 
 
-@pytest.mark.parametrize("last_event_id", ["yesterday", "2026-01-01|x", "2026-01-01T00:00:00Z", "|"])
+NEVER_SENT = ["yesterday", "2026-01-01|x", "2026-01-01T00:00:00Z", "|", "1#x", "1#-1", f"1#{'9' * 5000}"]
+
+
+@pytest.mark.parametrize("last_event_id", NEVER_SENT, ids=lambda text: text[:20])
 def test_an_id_that_was_never_sent_is_refused(world, last_event_id):
     refused = world.client("approver").get("/v1/stream", headers={"Last-Event-ID": last_event_id})
 

@@ -1,5 +1,6 @@
 """The queue's order: proposers take turns, and however pages are read and answered, nobody's case is skipped."""
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -80,7 +81,10 @@ def test_turns_are_taken_within_what_is_asked_for(world):
     assert page(world, proposed_by="flood", limit=9)[0] == ["flood-0", "flood-1", "flood-2"]
 
 
-@pytest.mark.parametrize("cursor", ["x", "", "W10=", "WzEsIHsiYSI6IDF9XQ==", "2030-01-01T00:00:00Z|i-1"])
+INFINITE = base64.urlsafe_b64encode(b"[Infinity, {}]").decode()
+
+
+@pytest.mark.parametrize("cursor", ["x", "", "W10=", "WzEsIHsiYSI6IDF9XQ==", "2030-01-01T00:00:00Z|i-1", INFINITE])
 def test_what_no_page_ended_with_is_refused(world, cursor):
     world.queued()
 

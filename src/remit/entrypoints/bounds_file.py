@@ -19,6 +19,7 @@ from remit.core.errors import InvalidInput, PlacedMistake
 from remit.core.gate.bounds import Bounds
 from remit.core.gate.bounds_checks import InvalidBounds, parse_bounds
 from remit.core.gate.bounds_diff import stated_fields
+from remit.core.whole_numbers import whole_number
 
 LARGEST_FILE_BYTES = 4 * 1024 * 1024
 # Aliases share nodes: a few lines can stand for billions of values.
@@ -82,8 +83,10 @@ def _place(node: yaml.Node, names: Sequence[str]) -> tuple[int, int] | None:
 def _below(node: yaml.Node, name: str) -> tuple[tuple[int, int], yaml.Node] | None:
     """The place at which a name stands in a mapping or a list, and its value."""
     if isinstance(node, yaml.SequenceNode):
-        there = name.isdecimal() and int(name) < len(node.value)
-        return (_start(node.value[int(name)]), node.value[int(name)]) if there else None
+        number = whole_number(name)
+        if number is None or number >= len(node.value):
+            return None
+        return _start(node.value[number]), node.value[number]
     if not isinstance(node, yaml.MappingNode):
         return None
     for key, value in node.value:

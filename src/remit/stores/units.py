@@ -19,6 +19,7 @@ from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
 from remit.core.unknown import UnknownFields, unknown_in
 from remit.core.values import Stored, instant
+from remit.core.whole_numbers import whole_number
 from remit.ports import QueueLine, QueuePlace
 from remit.stores.packing import unpacked
 
@@ -81,7 +82,9 @@ def tenants_in_turn(items: Sequence[T], limit: int, tenant_of: Callable[[T], str
 def position_of(text: str) -> tuple[str, int]:
     """A position's own part, and how many entries of the segment behind it are before it. See `after_each`."""
     whole, _, some = text.partition("#")
-    return whole, int(some) if some else 0
+    number = whole_number(some or "0")
+    # What nobody was told is a position that nobody knows.
+    return (text, 0) if number is None else (whole, number)
 
 
 def after_each(

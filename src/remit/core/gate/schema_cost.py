@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from remit.core.errors import InvalidInput
 from remit.core.plain_json import DEEPEST_PARAMETERS
+from remit.core.whole_numbers import whole_number
 
 MOST_WIDTH = 5_000
 MOST_PATTERNS = 64
@@ -157,7 +158,8 @@ def _parts(schema: Mapping[str, Any], place: str, name: str) -> list[tuple[Any, 
 def _step(found: Any, name: str) -> Any:
     if isinstance(found, Mapping):
         return found.get(name)
-    return found[int(name)] if isinstance(found, list) and name.isdecimal() and int(name) < len(found) else None
+    number = whole_number(name) if isinstance(found, list) else None
+    return found[number] if number is not None and number < len(found) else None
 
 
 def _below(place: str, name: str) -> str:

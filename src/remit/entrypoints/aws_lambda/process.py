@@ -21,6 +21,7 @@ from functools import cache
 
 from remit.core.errors import ConfigMissing, InvalidInput, TryLater
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.aws_lambda.counting import CountedSender, count
 from remit.wiring import Remit, open_secrets, open_sender, operators_secret
 
@@ -77,9 +78,10 @@ def required(name: str) -> str:
 
 def _days(name: str, default: int) -> int:
     text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidInput(name, f"is {text!r}", "set it to a whole number of days")
-    return int(text)
+    number = whole_number(text)
+    if number is None:
+        raise InvalidInput(name, f"is {text[:50]!r}", "set it to a whole number of days")
+    return number
 
 
 def event_source() -> str:

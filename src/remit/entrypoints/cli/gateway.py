@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from remit.core.errors import InvalidInput
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.cli import output
 
 if TYPE_CHECKING:
@@ -99,10 +100,11 @@ def _opened(file: Path) -> Gateway:
 
 
 def _address(http: str) -> tuple[str, int]:
-    host, colon, port = http.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise InvalidInput("--http", f"{http!r} is no HOST:PORT", "say 127.0.0.1:8100, or port 0 for a free one")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    host, colon, said = http.rpartition(":")
+    port = whole_number(said)
+    if not colon or port is None or port > 65535:
+        raise InvalidInput("--http", f"{http[:100]!r} is no HOST:PORT", "say 127.0.0.1:8100, or port 0 for a free one")
+    return host.strip("[]") or "127.0.0.1", port
 
 
 def _say_where(url: str) -> None:

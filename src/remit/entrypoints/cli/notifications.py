@@ -8,6 +8,7 @@ import typer
 
 from remit.core.errors import InvalidInput
 from remit.core.mirrors import view_of
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli import subscription_options as options
 from remit.entrypoints.cli.options import (
@@ -168,10 +169,11 @@ def _quiet(text: str) -> dict[str, Any]:
 
 
 def _escalation(text: str) -> dict[str, Any]:
-    minutes, _, to = text.partition(":")
-    if not (minutes.isascii() and minutes.isdigit() and to):
-        raise InvalidInput("--escalate", f"{text!r} is not understood", "write --escalate 30:lead")
-    return {"after_min": int(minutes), "to": to}
+    said, _, to = text.partition(":")
+    minutes = whole_number(said)
+    if minutes is None or not to:
+        raise InvalidInput("--escalate", f"{text[:100]!r} is not understood", "write --escalate 30:lead")
+    return {"after_min": minutes, "to": to}
 
 
 def _above(text: str) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.json_text import read_json
 from remit.core.notifications.narration import narrate
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
 from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, FormRoute, ReaderVisitor, Visitor
-from remit.entrypoints.console.bounds_form import fields_of, is_count, with_form
+from remit.entrypoints.console.bounds_form import fields_of, with_form
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.starter_bounds import TEMPLATE
@@ -240,7 +241,7 @@ def own_bounds(wanted: str, visitor: Visitor) -> dict[str, Any]:
 
 
 def sequence_of(said: Mapping[str, str]) -> int:
-    text = said.get("sequence", "")
-    if not is_count(text):
+    number = whole_number(said.get("sequence", ""))
+    if number is None:
         raise InvalidInput("sequence", "is missing", "reload the page and send the form again")
-    return int(text)
+    return number

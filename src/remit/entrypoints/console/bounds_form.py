@@ -12,6 +12,7 @@ from typing import Any
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import AccountBounds, Bounds
+from remit.core.whole_numbers import whole_number
 
 
 def with_form(bounds: Bounds, account_id: str | None, said: Mapping[str, str]) -> dict[str, Any]:
@@ -59,16 +60,12 @@ def _ceiling(before: dict[str, Any] | None, said: Mapping[str, str]) -> dict[str
     return None if count is None else {**(before or {}), "max_autonomous_per_day": count}
 
 
-def is_count(text: str) -> bool:
-    """A whole number of at most ten digits. `"²"` is a digit to Python, and no number."""
-    return text.isascii() and text.isdigit() and len(text) <= 10
-
-
 def count_in(said: Mapping[str, str], field: str) -> int | None:
     """The whole number that the form says there; `None` where it says nothing. Raises `InvalidInput`."""
     text = said.get(field, "").strip()
     if not text:
         return None
-    if not is_count(text):
+    number = whole_number(text)
+    if number is None:
         raise InvalidInput(field, f"is {text[:40]!r}", "write a whole number, 0 for none, or leave it empty")
-    return int(text)
+    return number

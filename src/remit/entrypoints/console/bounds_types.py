@@ -16,9 +16,10 @@ from remit.core.gate.bounds import Bounds
 from remit.core.gate.sampling import share_text
 from remit.core.gate.schema_rows import REST
 from remit.core.values import RISK_ORDER
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.console.auth import BoundsSetterVisitor, FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.console.bounds import preview, sequence_of
-from remit.entrypoints.console.bounds_form import count_in, is_count
+from remit.entrypoints.console.bounds_form import count_in
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.console.type_rows import (
@@ -78,10 +79,11 @@ def save(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, na
 
 
 def _dropped(text: str) -> tuple[str, int]:
-    kind, _, number = text.partition(":")
-    if kind not in FIELDS or not is_count(number):
+    kind, _, said = text.partition(":")
+    number = whole_number(said)
+    if kind not in FIELDS or number is None:
         raise InvalidInput("drop", "names no row", "reload the page")
-    return kind, int(number)
+    return kind, number
 
 
 def _wanted(remit: Remit, visitor: Visitor, name: str, said: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from remit.core.errors import InvalidInput
 from remit.core.notifications.notice_kind import NOTICES, ON_REQUEST
 from remit.core.notifications.subscription import Channel, Subscription
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.console.auth import HOME, FormRoute, ReaderVisitor, SubscriberVisitor, Visitor
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
@@ -126,7 +127,7 @@ def _escalation(said: Mapping[str, str]) -> dict[str, Any] | None:
     after, to = said.get("escalate_after_min", "").strip(), said.get("escalate_to", "").strip()
     if not after and not to:
         return None
-    return {"after_min": int(after) if after.isascii() and after.isdigit() else after, "to": to}
+    return {"after_min": after if (number := whole_number(after)) is None else number, "to": to}
 
 
 def _person(line: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from remit.core.errors import InvalidInput
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.server.connections import ConnectionLimits
 
 SETTINGS = {
@@ -40,9 +41,10 @@ def connection_limits(environ: Mapping[str, str]) -> ConnectionLimits:
 
 def _whole(environ: Mapping[str, str], variable: str) -> int:
     text = environ[variable]
-    if not (text.isascii() and text.isdigit() and int(text[:10]) > 0 and len(text) <= 10):
+    number = whole_number(text)
+    if not number:
         raise InvalidInput(variable, f"is {text[:50]!r}", "set it to a whole number from 1")
-    return int(text)
+    return number
 
 
 def _most_files() -> int:

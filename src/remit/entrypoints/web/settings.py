@@ -12,6 +12,7 @@ from remit.core.errors import InvalidInput
 from remit.core.identity.access import TENANT_ROLES, Role
 from remit.core.invalid_fields import explain_invalid
 from remit.core.values import Identifier, Request, check_identifier
+from remit.core.whole_numbers import whole_number
 from remit.entrypoints.web.claims import GroupGrant
 from remit.entrypoints.web.shares import Share
 
@@ -127,9 +128,10 @@ def settings_from(environ: Mapping[str, str]) -> HttpSettings:
 
 def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, str(default))
-    if not text.isdigit():
-        raise InvalidInput(name, f"is {text!r}", "set it to a whole number")
-    return int(text)
+    number = whole_number(text)
+    if number is None:
+        raise InvalidInput(name, f"is {text[:50]!r}", "set it to a whole number")
+    return number
 
 
 def _yes(environ: Mapping[str, str], name: str, default: bool) -> bool:

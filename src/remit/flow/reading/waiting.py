@@ -103,7 +103,8 @@ class QueueCursor(Struct, frozen=True):
         try:
             turns, after = json.loads(base64.urlsafe_b64decode(text))
             return cls(int(turns), {name: (parse_moment(at), str(id)) for name, (at, id) in after.items()})
-        except (ValueError, TypeError, AttributeError):
+        # Also of a number without end, and nested deeper than the parser goes.
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             way_out = "send one that a page of this list ended with"
             raise InvalidInput("after", f"{text[:80]!r} is not a cursor", way_out) from None
 
