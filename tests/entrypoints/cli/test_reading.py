@@ -59,6 +59,8 @@ def test_what_a_tool_answered_is_shown_and_erased(desk):
     assert json.loads(raw)["fields"]["text"] == "hello"
     assert "kept" in shown and " JST" in shown and raw in shown
     assert none["error"] == "NotFound"
+    assert none["message"] == "no result of intent 'call' is known"
+    assert none["way_out"] == "its status says what became of it"
     assert read["sha256"] in erased
     assert (gone["state"], gone["content"]) == ("ERASED", None)
 

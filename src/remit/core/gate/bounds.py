@@ -46,6 +46,7 @@ from remit.core.gate.sampling import share_text
 from remit.core.gate.zones import zone_loads
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.values import (
+    HOST_SHAPE,
     ActionTypeName,
     Document,
     Identifier,
@@ -56,7 +57,7 @@ from remit.core.values import (
 )
 
 Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]
+Host = Annotated[str, Field(pattern=HOST_SHAPE)]
 
 
 class AccountBounds(Request):
