@@ -40,7 +40,25 @@ def told(parse, data):
         ({"budget": {"timezone": 1}}, "budget.timezone", 'is no text; write "1", in quotes'),
         ({"allowlist": ["REFUND", 5]}, "allowlist.1", 'write "5", in quotes'),
         ({"budget": {"max_autonomous_per_day": -1}}, "budget.max_autonomous_per_day", "has to be greater than"),
-        ({"tenant": "two words"}, "tenant", "has to match"),
+        (
+            {"tenant": "two words"},
+            "tenant",
+            "is no id (received 'two words'); write 1 to 128 characters of A-Z a-z 0-9",
+        ),
+        ({"action_types": {"refundOrder": TYPE}}, "action_types.refundOrder.[key]", "; write REFUND_ORDER"),
+        ({"action_types": {"5": TYPE}}, "action_types.5.[key]", "UPPER_SNAKE (received '5'); write one such as"),
+        ({"allowed_hosts": ["https://crm.example.com:8443/x"]}, "allowed_hosts.0", "; write crm.example.com:8443"),
+        ({"allowed_hosts": ["a b"]}, "allowed_hosts.0", "is no host (received 'a b'); write a name or an address"),
+        (
+            {"action_types": {"REFUND": {**TYPE, "expires_after": 7}}},
+            "action_types.REFUND.expires_after",
+            "is no duration; write it with its unit, s, m, h, d or w: 7d",
+        ),
+        (
+            {"action_types": {"REFUND": {**TYPE, "result": {"keep": 7}}}},
+            "action_types.REFUND.result.keep",
+            "is no duration; write it with its unit, s, m, h, d or w: 7d",
+        ),
     ],
 )
 def test_what_is_wrong_with_bounds_is_said_in_plain_words(bounds, field, says):

@@ -25,6 +25,8 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared):
 
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
     assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
+    assert unknown.json()["detail"].startswith("there is no such route; ")
+    assert wrong.json()["detail"].startswith("this route takes another method; ")
     assert {"GET", "POST"} >= set(wrong.headers["allow"].replace(",", " ").split())
 
 

@@ -190,6 +190,17 @@ def test_how_often_something_may_run_is_said_beside_the_verdict():
     ]
 
 
+def test_what_had_no_bound_at_all_and_so_ran_nothing_alone_grew_from_nothing():
+    burst = {"name": "burst", "most": 3, "per": "minute", "of": "account"}
+
+    found = compare(bounds(budget=None), bounds(budget=None, limits=[burst]))
+
+    assert [(each.path, each.change, each.before, each.after) for each in found.limits] == [
+        ("budget.max_autonomous_per_day", "WIDER", 0, None),
+        ("limits.burst", "NARROWER", None, 3),
+    ]
+
+
 def test_an_account_that_loses_its_own_zone_sees_other_hours():
     early = forbid("context.hour < 6")
     before = bounds(early, accounts={"north": {"budget": {"timezone": "Asia/Tokyo"}}})

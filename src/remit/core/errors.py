@@ -80,6 +80,13 @@ class NotFound(CallerMistake):
         self.what, self.name, self.tenant_id = what, name, tenant_id
         super().__init__(f"{what} {name!r} is not known" + ("" if what == "tenant" else f" to tenant {tenant_id!r}"))
 
+    @classmethod
+    def of_result(cls, action_intent_id: str, tenant_id: str) -> NotFound:
+        """For an intent that is there, and of which no tool's answer is."""
+        error = cls("result of intent", action_intent_id, tenant_id)
+        error.args = (f"no result of intent {action_intent_id!r} is known; its status says what became of it",)
+        return error
+
 
 class NoDatabase(NotFound):
     """There is no database to read; reading makes none."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from remit.core.action_name import action_type_name
 from remit.core.errors import InvalidInput
-from remit.core.values import Request
+from remit.core.values import DIGEST_SHAPE, HOST_SHAPE, ID_SHAPE, TYPE_SHAPE, Request
 
 MOST_MISTAKES = 100
 """So many are told of one request; whoever makes more corrects these first."""
@@ -28,6 +32,17 @@ _KINDS = {
     "json": "is no JSON",
 }
 """By the first word of pydantic's type of error, where that is about the kind of a value."""
+
+
+_SHAPES = {
+    ID_SHAPE: ("is no id", "write 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"),
+    TYPE_SHAPE: ("is no name in UPPER_SNAKE", "write one such as REFUND_ORDER, of at most 128 characters"),
+    DIGEST_SHAPE: ("is no digest", "send the 64 characters of 0-9 a-f that the queue shows"),
+    HOST_SHAPE: ("is no host", "write a name or an address, and its port where only that may be reached"),
+}
+"""Patterns of fields, in words: the problem, and what to write."""
+_DURATIONS = ("expires_after", "keep")
+"""Fields that are a number and a unit, in which the unit was left out."""
 
 
 def explain_invalid(error: Any, prefix: str = "", *, secrets: Collection[str] = ()) -> InvalidInput:
@@ -74,13 +89,29 @@ def _in_words(found: Any, given: Any) -> tuple[str, str]:
     if kind == "list_type" and isinstance(given, str) and given.isprintable() and len(given) < _LONGEST_SHOWN:
         return _KINDS["list"], f"write [{given}]"
     if kind == "string_type" and received:
+        if found["loc"] and found["loc"][-1] in _DURATIONS:
+            return "is no duration", f"write it with its unit, s, m, h, d or w: {given}d"
         return _KINDS["string"], f'write "{given}", in quotes'
+    if kind == "string_pattern_mismatch" and isinstance(given, str) and found["ctx"]["pattern"] in _SHAPES:
+        return _misshapen(found["ctx"]["pattern"], given, received)
     if kind.partition("_")[0] in ("datetime", "timezone"):
         return f"is no time{received}", "send one with its offset from UTC, such as 2026-03-10T12:00:00Z"
     if kind.rpartition("_")[2] in ("type", "parsing", "float", "invalid", "unicode"):
         return f"{_KINDS.get(kind.partition('_')[0], found['msg'])}{received}", ""
     problem = found["msg"].removeprefix("Value error, ")
     return problem.replace("Input should be", "has to be").replace(" should ", " has to ", 1) + received, ""
+
+
+def _misshapen(pattern: str, given: str, received: str) -> tuple[str, str]:
+    """Of a name that is not as such names are: what it has to be, and what to write if that is plain."""
+    problem, way_out = _SHAPES[pattern]
+    if pattern == TYPE_SHAPE:
+        with suppress(InvalidInput):
+            way_out = f"write {action_type_name(given)}"
+    host = urlsplit(given).netloc if pattern == HOST_SHAPE and "://" in given else ""
+    if host and re.match(HOST_SHAPE, host):
+        way_out = f"write {host}"
+    return problem + received, way_out
 
 
 def _shown(given: str | float) -> str:

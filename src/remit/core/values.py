@@ -27,9 +27,13 @@ from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.unknown import UnknownFields, with_unknown
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
-ActionTypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ID_SHAPE = r"^[A-Za-z0-9._:@-]{1,128}$"
+TYPE_SHAPE = r"^[A-Z][A-Z0-9_]{0,127}$"
+DIGEST_SHAPE = r"^[0-9a-f]{64}$"
+HOST_SHAPE = r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$"
+Identifier = Annotated[str, StringConstraints(pattern=ID_SHAPE)]
+ActionTypeName = Annotated[str, StringConstraints(pattern=TYPE_SHAPE)]
+Digest = Annotated[str, StringConstraints(pattern=DIGEST_SHAPE)]
 RiskLevel = Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"]
 ApprovalSource = Literal["POLICY", "HUMAN"]
 

@@ -41,7 +41,7 @@ class EraseResult(Struct, frozen=True):
         case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         known = history.result
         if known is None:
-            raise NotFound("result of intent", self.action_intent_id, self.tenant_id)
+            raise NotFound.of_result(self.action_intent_id, self.tenant_id)
         gone = _deletes(snapshot, result_key(self.tenant_id, self.action_intent_id))
         if not is_readable(known, self.now, erased=history.result_erased):
             return Writes(answer=known, deletes=gone)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from .desk import Desk, bounds
 
 
+def test_a_dry_run_makes_no_database(desk):
+    said = desk.run("apply", "bounds.yaml", "--dry-run", "--db", "sqlite:///none.db").stdout
+
+    assert "+ action_types.CREATE_NOTE.risk_tier: LOW" in said and "nothing was changed" in said
+    assert [path for path in desk.folder.iterdir() if path.name.startswith("none.db")] == []
+
+
 def test_bounds_are_previewed_and_then_applied(day):
     told = "+ budget.max_autonomous_per_day: 20\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -53,9 +54,26 @@ def test_the_first_of_two_votes_is_shown_and_leaves_that_persons_queue(desk):
         for name in ("ann", "bob")
     )
 
+    report = desk.run("report", "--tenant", "acme", "--from", "2026-01-01", "--no-verify").stdout.splitlines()
+    assert "by approved rejected edited voted median" in [" ".join(line.split()) for line in report]
+    (anns,) = [line.split() for line in report if line.startswith("ann ")]
+    assert anns[1:5] == ["0", "0", "0", "1"]
     assert (answer["approvals_required"], answer["approved_by"]) == (2, ["ann"])
     assert all("1 of 2: ann, 20" in text and "JST" in text for text in [told, *texts])
     assert ("unsure" in own, "unsure" in bobs) == (False, True)
+
+
+def test_a_queue_says_what_is_left_of_a_budget_only_where_there_is_one(desk):
+    before = desk.run("queue", "--tenant", "acme").stdout
+    text = re.sub(r"(?m)^(tenant_)?budget: .*$", "", bounds(port=1))
+    limit = "limits: [{name: notes, most: 5, per: day, of: account}]\n"
+    (desk.folder / "bounds.yaml").write_text(text + limit)
+    desk.run("apply", "bounds.yaml", "--by", "ann")
+
+    after = desk.run("queue", "--tenant", "acme").stdout
+
+    assert " of 20 " in before
+    assert " 0 of 0 " not in after
 
 
 def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk):

@@ -17,11 +17,14 @@ def test_an_executed_intent_is_shown_and_explained(desk, day):
     status = desk.one("status", "note", "--tenant", "acme")
     why = desk.one("why", "note", "--tenant", "acme")
     shown = desk.run("why", "unsure", "--tenant", "acme").stdout
+    budget = next(line for line in desk.run("why", "note", "--tenant", "acme").stdout.splitlines() if "limits" in line)
 
     assert day.worked == {"executed": 2, "by_status": {"SUCCEEDED": 1, "UNKNOWN": 1}}
     assert (status["status"], status["outcome"]["auto_executed"]) == ("SUCCEEDED", True)
     assert status["created_at"].endswith("Z")
     assert [check["check"] for check in why["decision"]["checks"]][-1] == "budget"
+    assert budget.split()[:6] == ["yes", "budget", "limits", "account:acct-1|all", "0", "to"]
+    assert "account:acct-1|type:CREATE_NOTE 0 to 1 of 5 until 20" in " ".join(budget.split())
     assert "forbid" in shown and "CONFIDENCE_BELOW_THRESHOLD" in shown and " JST" in shown
 
 
@@ -59,6 +62,8 @@ def test_what_a_tool_answered_is_shown_and_erased(desk):
     assert json.loads(raw)["fields"]["text"] == "hello"
     assert "kept" in shown and " JST" in shown and raw in shown
     assert none["error"] == "NotFound"
+    assert none["message"] == "no result of intent 'call' is known"
+    assert none["way_out"] == "its status says what became of it"
     assert read["sha256"] in erased
     assert (gone["state"], gone["content"]) == ("ERASED", None)
 

@@ -46,6 +46,7 @@ from remit.core.gate.sampling import share_text
 from remit.core.gate.zones import zone_loads
 from remit.core.intent import ActionIntentV1
 from remit.core.values import (
+    HOST_SHAPE,
     ActionTypeName,
     Document,
     Identifier,
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from remit.core.proposal import Proposal
 
 Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]
+Host = Annotated[str, Field(pattern=HOST_SHAPE)]
 
 
 class AccountBounds(Request):

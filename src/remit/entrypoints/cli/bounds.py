@@ -13,7 +13,18 @@ from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.bounds_diff import changes, describe_changes, limits_from_zero
 from remit.entrypoints.bounds_file import BoundsFile, InvalidFile
 from remit.entrypoints.cli import output, proving, replaying
-from remit.entrypoints.cli.options import AccountOption, AsJson, By, ByOrYou, Db, Tenant, existing, login, opened
+from remit.entrypoints.cli.options import (
+    AccountOption,
+    AsJson,
+    By,
+    ByOrYou,
+    Db,
+    Tenant,
+    existing,
+    login,
+    looked_at,
+    opened,
+)
 from remit.entrypoints.cli.replaying import ReplayFileOption, ReplayOption
 from remit.wiring import Remit
 
@@ -62,7 +73,7 @@ def apply(
     if replay_file is not None:
         _print_replayed({"tenant_id": read.bounds.tenant, "dry_run": True}, as_json, replay_file, read, replay)
         return
-    with opened(ctx, db) as remit:
+    with looked_at(ctx, db) if dry_run else opened(ctx, db) as remit:
         try:
             before, after = remit.apply(read.bounds, by=login() if by is None else by, dry_run=dry_run)
         except InvalidInput as error:

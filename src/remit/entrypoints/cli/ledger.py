@@ -212,6 +212,8 @@ def report(
 
 
 def _say_report(told: PeriodReport) -> None:
+    from remit.entrypoints.report_files import span
+
     proof, people = told["verified"], told["people"]
     sums = [f"{each['value']} {each['unit']}" for of_type in told["alone"]["by_type"] for each in of_type["sums"]]
     output.print_fields(
@@ -229,8 +231,8 @@ def _say_report(told: PeriodReport) -> None:
         }
     )
     rows = [
-        [each["by"], each["approved"], each["rejected"], each["edited"], each["median_s"]]
+        [each["by"], each["approved"], each["rejected"], each["edited"], each["voted"], span(each["median_s"])]
         for each in people["by_person"]
     ]
-    output.print_table(["by", "approved", "rejected", "edited", "median_s"], rows)
+    output.print_table(["by", "approved", "rejected", "edited", "voted", "median"], rows)
     output.note("All of it: --html, --csv or --json.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, NoDatabase
 from remit.core.identity.credential import Credential
 from remit.core.identity.person import same_person
 from remit.core.values import SYSTEM
@@ -67,6 +67,19 @@ def opened(ctx: typer.Context, db: str | None, functions: Iterable[WorkerFunctio
     from remit.wiring import Remit
 
     with Remit.open(url_of(ctx, db), functions=functions) as remit:
+        yield remit
+
+
+@contextmanager
+def looked_at(ctx: typer.Context, db: str | None) -> Iterator[Remit]:
+    """The database for what changes nothing: where there is none, an empty one that leaves nothing behind."""
+    from remit.wiring import Remit
+
+    try:
+        remit = Remit.open(url_of(ctx, db), create=False)
+    except NoDatabase:
+        remit = Remit.open("memory://")
+    with remit:
         yield remit
 
 

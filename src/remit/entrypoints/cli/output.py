@@ -17,7 +17,6 @@ from remit.core.errors import (
     CallerMistake,
     Conflict,
     InvalidInput,
-    NeverSeen,
     NoDatabase,
     NotFound,
     OutcomeUnknown,
@@ -77,7 +76,7 @@ def _told(error: RemitError) -> tuple[str, str]:
     text = str(error)
     if isinstance(error, InvalidInput):
         return text.removesuffix(f"; {error.way_out}"), error.way_out
-    if isinstance(error, Conflict | NeverSeen) and "; " in text:
+    if isinstance(error, Conflict | NotFound) and "; " in text:
         problem, _, hint = text.rpartition("; ")
         return problem, hint
     return text, next((hint for kind, hint in _WAYS_OUT if isinstance(error, kind)), "")

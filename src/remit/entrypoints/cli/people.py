@@ -121,7 +121,7 @@ def _queue_row(item: QueuedAnswer) -> list[Any]:
         output.votes(item["approvals_required"], item["votes"]),
         item["obstacle"] and item["obstacle"]["code"],
         "paused" if item["paused_tool"] else None,
-        f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
+        None if (most := budget["max_autonomous_per_day"]) is None else f"{budget['left']} of {most}",
         output.local(item["expires_at"]),
     ]
 

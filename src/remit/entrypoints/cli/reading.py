@@ -159,12 +159,33 @@ def _reason(given: str | None) -> str:
     return rendering.quoted(given, MOST_SAID) if given else "no reason given"
 
 
+_OF_A_LIMIT = {"scope", "window_id", "limit", "used_before", "used_after", "resets_at", "name", "unit", "taken"}
+
+
 def _mark(passed: bool) -> Cell:
     return Cell("yes", "green") if passed else Cell("NO", "red")
 
 
 def _saw(saw: dict[str, Any]) -> str:
-    return ", ".join(f"{row.path} {rendering.value_text(row.value)}" for row in rendering.rows(saw))
+    return ", ".join(
+        f"{row.path} {_limits(row.value) or rendering.value_text(row.value)}" for row in rendering.rows(saw)
+    )
+
+
+def _limits(value: Any) -> str | None:
+    """Limits that a check saw, a few words each; `None` for anything else, and where more than that is said of one."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+        return None
+    if any(not set(each) <= _OF_A_LIMIT or not each.get("window_id") for each in value):
+        return None
+    return "; ".join(_limit(each) for each in value)
+
+
+def _limit(seen: dict[str, Any]) -> str:
+    what = seen.get("name") or seen["window_id"].partition("|")[2]
+    most = "no limit" if seen["limit"] is None else f"of {seen['limit']}"
+    unit = f" {seen['unit']}" if seen.get("unit") else ""
+    return f"{what} {seen['used_before']} to {seen['used_after']} {most}{unit} until {seen['resets_at']}"
 
 
 def auto_exec_state(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:

@@ -32,6 +32,12 @@ REFUSALS: dict[int, tuple[str, str]] = {
 OF_THE_REQUEST = (400, 408, 413, 414, 429, 431)
 """Those that any route may answer: they are about the request as it arrives, not about what it asks."""
 
+_ASKED_WRONG = {
+    404: "there is no such route; /openapi.json lists those that there are",
+    405: "this route takes another method; /openapi.json says which",
+}
+"""Where the framework says no more than the status does."""
+
 
 def refusal(status: int, detail: str) -> Problem:
     kind, title = REFUSALS.get(status, ("", HTTPStatus(status).phrase))
@@ -61,7 +67,9 @@ def answer_to(error: RemitError | HTTPException) -> JSONResponse:
     if error.status_code == HTTPStatus.BAD_REQUEST:
         # The framework's word for a body that its parser gave up on.
         return answer(problem_of(_no_json("it is not UTF-8, or nested too deeply, or holds too large a number")))
-    response = answer(refusal(error.status_code, str(error.detail)))
+    phrase = HTTPStatus(error.status_code).phrase
+    said = _ASKED_WRONG.get(error.status_code) if error.detail == phrase else None
+    response = answer(refusal(error.status_code, said or str(error.detail)))
     response.headers.update(error.headers or {})
     return response
 

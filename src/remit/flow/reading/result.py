@@ -29,7 +29,7 @@ def result(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         raise NotFound("intent", action_intent_id, tenant_id)
     found = read_result(history, seen.get(result_at), now)
     if found is None:
-        raise NotFound("result of intent", action_intent_id, tenant_id)
+        raise NotFound.of_result(action_intent_id, tenant_id)
     return found.wire(action_intent_id)
 
 

@@ -77,6 +77,7 @@ def _budget(bounds: Bounds, account: str) -> Iterator[tuple[str, _Most]]:
     daily = budget.max_autonomous_per_day if budget else None
     # Without any bound of the account or the principal, nothing runs alone.
     if daily is not None or not give_autonomy(bounds.limits):
-        yield f"{path}.max_autonomous_per_day", _Most(daily, daily or 0)
+        most = daily or 0
+        yield f"{path}.max_autonomous_per_day", _Most(most, most)
     for name, most in (budget.max_per_action_type if budget else {}).items():
         yield f"{path}.max_per_action_type.{name}", _Most(most, most)
