@@ -57,8 +57,7 @@ class IntentChain:
         private: KeptPrivate = nothing_kept,
     ) -> None:
         self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
-        self.samples, self.successions = samples, successions
-        self.private = private
+        self.samples, self.successions, self.private = samples, successions, private
         # Without the chain itself in them: a circle would hold every entry until garbage is looked for.
         self.in_force = InForceChecks(own, partial(_broken_at, report, where, 8))
         self.proposed: Data = {}
@@ -72,8 +71,7 @@ class IntentChain:
         self.ended: dict[str, Data] = {}
         self.shown: str | None = None
         """The approval of the automatic action that people are shown afterwards; `None` without one."""
-        self.judged = False
-        self.resolved = False
+        self.judged = self.resolved = False
         self.result: ToolResult | None = None
         self.closed: str | None = None
 
