@@ -57,10 +57,11 @@ def _read(remit: Remit, event: Mapping[str, Any]) -> Mapping[str, Any]:
     name = str((event.get("pathParameters") or {}).get("action_intent_id", ""))
     if read is None:
         raise NotFound("path", str(event.get("rawPath")), caller.tenant_id)
-    for unknown in event.get("queryStringParameters") or ():
-        raise InvalidInput(str(unknown)[:100], "is not known in this query", "leave the query out")
     intent = remit.intent(caller.tenant_id, name)
     caller.require_sight_of(intent.proposed_by, intent.account_id)
+    # Behind the look for the intent: of what is not the caller's own it is said before all else that it is not there.
+    for unknown in event.get("queryStringParameters") or ():
+        raise InvalidInput(str(unknown)[:100], "is not known in this query", "leave the query out")
     if event.get("routeKey") == RESULT:
         people = remit.result_settings(caller.tenant_id, name).people
         caller.require_result_of(intent.proposed_by, intent.account_id, people=people)
