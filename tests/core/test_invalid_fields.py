@@ -43,12 +43,16 @@ def told(parse, data):
         (
             {"tenant": "two words"},
             "tenant",
-            "is no id (received 'two words'); write 1 to 128 characters of A-Z a-z 0-9",
+            "has to match the pattern of an id (received 'two words'); write 1 to 128 characters of A-Z a-z 0-9",
         ),
         ({"action_types": {"refundOrder": TYPE}}, "action_types.refundOrder.[key]", "; write REFUND_ORDER"),
         ({"action_types": {"5": TYPE}}, "action_types.5.[key]", "UPPER_SNAKE (received '5'); write one such as"),
         ({"allowed_hosts": ["https://crm.example.com:8443/x"]}, "allowed_hosts.0", "; write crm.example.com:8443"),
-        ({"allowed_hosts": ["a b"]}, "allowed_hosts.0", "is no host (received 'a b'); write a name or an address"),
+        (
+            {"allowed_hosts": ["a b"]},
+            "allowed_hosts.0",
+            "has to match the pattern of a host (received 'a b'); write a name or an address",
+        ),
         (
             {"action_types": {"REFUND": {**TYPE, "expires_after": 7}}},
             "action_types.REFUND.expires_after",

@@ -35,10 +35,16 @@ _KINDS = {
 
 
 _SHAPES = {
-    ID_SHAPE: ("is no id", "write 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"),
-    TYPE_SHAPE: ("is no name in UPPER_SNAKE", "write one such as REFUND_ORDER, of at most 128 characters"),
-    DIGEST_SHAPE: ("is no digest", "send the 64 characters of 0-9 a-f that the queue shows"),
-    HOST_SHAPE: ("is no host", "write a name or an address, and its port where only that may be reached"),
+    ID_SHAPE: ("has to match the pattern of an id", "write 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"),
+    TYPE_SHAPE: (
+        "has to match the pattern of a name in UPPER_SNAKE",
+        "write one such as REFUND_ORDER, of at most 128 characters",
+    ),
+    DIGEST_SHAPE: ("has to match the pattern of a digest", "send the 64 characters of 0-9 a-f that the queue shows"),
+    HOST_SHAPE: (
+        "has to match the pattern of a host",
+        "write a name or an address, and its port where only that may be reached",
+    ),
 }
 """Patterns of fields, in words: the problem, and what to write."""
 _DURATIONS = ("expires_after", "keep")
