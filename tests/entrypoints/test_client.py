@@ -430,6 +430,23 @@ def _elsewhere(handler):
     handler.end_headers()
 
 
+def _later(handler):
+    problem = b'{"type": "about:blank", "title": "later", "status": 503, "detail": "not now", "kind": "try_later"}'
+    handler.send_response(503)
+    handler.send_header("Content-Type", "application/problem+json")
+    handler.send_header("Retry-After", "\u00b2")
+    handler.send_header("Content-Length", str(len(problem)))
+    handler.end_headers()
+    handler.wfile.write(problem)
+
+
+def test_a_pause_that_is_no_number_is_none():
+    with _standing_between(_later) as url, RemitClient(url, "key") as client, pytest.raises(RemitError) as later:
+        client.usage()
+
+    assert getattr(later.value, "retry_after_s", 0.0) == 0.0
+
+
 @pytest.mark.parametrize("answer", [_hangs_up, _bad_gateway])
 def test_a_lost_answer_may_mean_that_it_happened(answer):
     with _standing_between(answer) as url, RemitClient(url, "key", retries=1) as client:
