@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,6 @@ from remit.core.errors import (
     TryLater,
     Unauthenticated,
 )
-from remit.core.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from remit.core import views as a
@@ -47,8 +47,9 @@ def _lost(call: RouteCall[Any], what: str) -> RemitError:
 def error_of_answer(response: httpx.Response, call: RouteCall[Any]) -> RemitError:
     if response.headers.get("content-type", "").startswith("application/problem+json"):
         problem: a.Problem = response.json()
-        after = whole_number(response.headers.get("retry-after", ""))
-        return error_of(problem, retry_after_s=float(after or 0))
+        after = response.headers.get("retry-after", "")
+        # Whoever stands between may have written it: a date, say, or digits of another script.
+        return error_of(problem, retry_after_s=float(after) if re.fullmatch("[0-9]{1,9}", after) else 0.0)
     # Not Remit's own words: something stands between it and us.
     what = f"{response.status_code} {response.reason_phrase} from {response.url}"
     return _lost(call, what) if response.status_code >= 500 else CallerMistake(f"{what}; is this the URL of Remit?")
